@@ -1,0 +1,53 @@
+# Every target sets up what it needs; .ci/run calls the same ones.
+
+PYTHON ?= python3
+VENV ?= .venv
+# torch comes first and pinned: a bare `torch` may bring several GB of CUDA. On a GPU machine give
+# the build that fits its driver, e.g. `make demo TORCH=torch`.
+TORCH ?= torch==2.13.0
+WORKERS ?= 2
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check bench docs clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.torch:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.torch pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.torch pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo ## the whole road on this machine's CPU: draw, train, evaluate, merge, serve
+	$(BIN)/sightwright demo --out demo-run
+
+test: $(VENV)/.dev ## the tests that fit everywhere
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-slow: $(VENV)/.dev ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/.dev ## ruff, pyright, the import contracts, the light-import test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_light_imports.py
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+bench: $(VENV)/.dev ## side-by-side measurements (see benchmarks/)
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.dev ## run every block of the README and the guides
+	$(BIN)/python -m pytest -q tests/docs
+
+clean: ## remove the environment and everything the targets made
+	rm -rf $(VENV) demo-run dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,6 @@
+"""`python -m sightwright`."""
+
+from sightwright.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The core starts without torch: `--help`, checks and validation are instant."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = ("torch", "transformers", "peft", "vllm", "fastapi", "scipy")
+
+LIGHT_MODULES = [
+    "sightwright.errors",
+    "sightwright.config.load",
+    "sightwright.records",
+    "sightwright.jsonl",
+    "sightwright.canonical",
+    "sightwright.schema",
+    "sightwright.certificate",
+    "sightwright.images",
+    "sightwright.vision",
+    "sightwright.chat",
+    "sightwright.tasks.extract",
+    "sightwright.infer.engine",
+    "sightwright.infer.fake",
+    "sightwright.cli.main",
+]
+
+
+@pytest.mark.parametrize("module", LIGHT_MODULES)
+def test_a_core_module_imports_nothing_heavy(module: str) -> None:
+    program = f"import sys, {module}\nprint(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    output = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert output.strip() == ""
+
+
+def test_help_answers_at_once() -> None:
+    command = [sys.executable, "-m", "sightwright", "--help"]
+    seconds: list[float] = []
+    for _ in range(3):
+        started = time.perf_counter()
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        seconds.append(time.perf_counter() - started)
+    assert "serve" in output
+    # Half a second on an idle machine (DESIGN.md section 2); a loaded two-core runner gets slack,
+    # an import of torch (several seconds) does not pass.
+    assert min(seconds) < 1.5
