@@ -1,0 +1,82 @@
+"""Which keys the surface has: asked for suggestions, and for keys that stand in another section."""
+
+import typing
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from functools import cache
+
+from pydantic import BaseModel
+
+from sightwright.config.kept_elsewhere import KEPT_ELSEWHERE
+from sightwright.config.older_names import older_names
+from sightwright.config.schema import Config
+from sightwright.config.tree import Key
+
+INHERITANCE_KEYS = ("extends", "inherit")
+
+# ms-swift reads these into one flat set of arguments, so a key of one may stand in another.
+FLAT_SECTIONS = ("model", "quantization", "data", "template", "tuner", "training", "rlhf")
+
+
+@cache
+def section_keys() -> dict[str, frozenset[str]]:
+    """Section → its keys, older names included."""
+    return {
+        name: frozenset(keys_at((name,))) | older_names(name)
+        for name in Config.model_fields
+        if name != "global_max_length"
+    }
+
+
+def owners(key: str) -> list[str]:
+    """The sections that have `key`."""
+    return [section for section, keys in section_keys().items() if key in keys]
+
+
+def keys_at(path: Iterable[Key]) -> list[str]:
+    """The keys that a mapping at `path` may hold; empty where any are."""
+    models = [Config]
+    for key in path:
+        if isinstance(key, str):
+            models = [found for model in models for found in _below(model, key)]
+    names = [name for model in models for name in model.model_fields]
+    return list(dict.fromkeys(names))
+
+
+def _below(model: type[BaseModel], key: str) -> Iterator[type[BaseModel]]:
+    field = model.model_fields.get(key)
+    return iter(()) if field is None else _models_in(field.annotation)
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _models_in(part)
+
+
+def unknown_key_hint(path: tuple[Key, ...]) -> str:
+    """What the reader of an unknown key most likely meant."""
+    *parents, last = path
+    key = str(last)
+    section = str(parents[0]) if parents else ""
+    if section == "training" and key in KEPT_ELSEWHERE:
+        return f"its place is {KEPT_ELSEWHERE[key]}"
+    homes = [home for home in owners(key) if home != section]
+    if homes and len(parents) <= 1:
+        return f"this key belongs in {' or '.join(homes)}"
+    known = keys_at(parents)
+    if not parents:
+        known += INHERITANCE_KEYS
+    elif len(parents) == 1:
+        known += older_names(section)
+    return did_you_mean(key, known)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A suggestion, or the list itself when it is short."""
+    known = list(known)
+    close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"known here: {', '.join(known)}" if 0 < len(known) <= 12 else ""

@@ -1,0 +1,209 @@
+"""`custom`: the records, and how inspection data is augmented, rendered and watched."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveFloat
+
+from sightwright.config.section import AsTuple, Fault, Section, TextList
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+AugmentationName = Literal[
+    "hflip",
+    "vflip",
+    "rotate",
+    "scale",
+    "color_jitter",
+    "gamma",
+    "hsv",
+    "clahe",
+    "auto_contrast",
+    "equalize",
+    "solarize",
+    "posterize",
+    "sharpness",
+    "albumentations_color",
+    "resize_by_scale",
+    "random_crop",
+    "roi_crop",
+    "small_object_zoom_paste",
+    "expand_to_fit_affine",
+    "pad_to_multiple",
+]
+
+
+class AugmentationStep(Section):
+    name: AugmentationName = Field(description="the operation")
+    params: dict[str, Any] = Field(default_factory=dict[str, Any], description="its settings")
+
+
+class CurriculumPhase(Section):
+    """Strengths that hold from the phase before up to this point of the run."""
+
+    until_percent: float | None = Field(
+        default=None,
+        gt=0,
+        le=100,
+        description="end of the phase in per cent; 1 and below is a share",
+    )
+    until_step: int | None = Field(default=None, ge=1, description="end of the phase in steps")
+    bypass_prob: Probability | None = Field(
+        default=None, description="share of samples left as they are"
+    )
+    ops: dict[AugmentationName, dict[str, Any]] = Field(
+        default_factory=dict[AugmentationName, dict[str, Any]],
+        description="operation → settings at the end of the phase",
+    )
+
+    def faults(self) -> Iterator[Fault]:
+        if (self.until_percent is None) == (self.until_step is None):
+            yield Fault("until_percent", "give one of until_percent and until_step")
+
+
+class Curriculum(Section):
+    phases: Annotated[tuple[CurriculumPhase, ...], AsTuple] = Field(
+        default=(), description="phases in order"
+    )
+
+    def faults(self) -> Iterator[Fault]:
+        percents = [phase.until_percent for phase in self.phases if phase.until_percent]
+        steps = [phase.until_step for phase in self.phases if phase.until_step]
+        if percents and steps:
+            yield Fault("phases", "until_percent and until_step cannot be mixed")
+        shares = [percent if percent > 1 else 100 * percent for percent in percents]
+        for ends in (shares, steps):
+            if any(second <= first for first, second in pairwise(ends)):
+                yield Fault("phases", f"each must end after the one before, found {ends}")
+
+
+class Augmentation(Section):
+    enabled: bool = Field(default=False, description="change training images and geometry together")
+    bypass_prob: Probability = Field(default=0.0, description="share of samples left as they are")
+    ops: Annotated[tuple[AugmentationStep, ...], AsTuple] = Field(
+        default=(), description="operations in order; the one that sets the size comes last"
+    )
+    curriculum: Curriculum | None = Field(
+        default=None, description="strengths that grow over the run"
+    )
+
+    def faults(self) -> Iterator[Fault]:
+        if self.enabled and not self.ops:
+            yield Fault("ops", "augmentation is enabled without an operation")
+
+
+class FeatureTerm(Section):
+    """One place in the vision tower where the student is held to the teacher."""
+
+    enabled: bool = Field(default=False, description="whether the term counts")
+    weight: PositiveFloat = Field(default=0.1, description="weight of the term")
+    distance: Literal["mse", "cosine"] = Field(
+        default="mse", description="how features are compared"
+    )
+
+
+class VisualKd(Section):
+    enabled: bool = Field(default=False, description="hold vision features to the teacher's")
+    vit: FeatureTerm = Field(default_factory=FeatureTerm, description="before the merger")
+    aligner: FeatureTerm = Field(default_factory=FeatureTerm, description="after the merger")
+    deepstack: FeatureTerm = Field(
+        default_factory=FeatureTerm, description="after the deepstack mergers"
+    )
+
+    def faults(self) -> Iterator[Fault]:
+        terms = (self.vit, self.aligner, self.deepstack)
+        if self.enabled and not any(term.enabled for term in terms):
+            yield Fault("enabled", "is true, but vit, aligner and deepstack are all off")
+
+
+class TokenTypeMetrics(Section):
+    enabled: bool = Field(
+        default=False, description="accuracy of text, coordinates and format apart"
+    )
+    include: TextList = Field(default=("target", "lvis"), description="datasets counted")
+    exclude: TextList = Field(default=("coig_lang_chat",), description="datasets left out")
+
+
+class Custom(Section):
+    train_jsonl: str | None = Field(default=None, description="the training records")
+    val_jsonl: str | None = Field(default=None, description="the held-out records")
+    fusion_config: str | None = Field(
+        default=None, description="mixture of datasets, in place of train_jsonl and val_jsonl"
+    )
+    dataset_name: str | None = Field(default=None, description="name of the records in metrics")
+    # 0 and below mean all of them, as in the original.
+    sample_limit: int | None = Field(default=None, description="first records of either file")
+    train_sample_limit: int | None = Field(default=None, description="first training records")
+    val_sample_limit: int | None = Field(default=None, description="first held-out records")
+
+    emit_norm: Literal["norm1000", "norm100", "none"] = Field(
+        default="norm1000", description="grid of the coordinates in the text"
+    )
+    json_format: Literal["standard"] = Field(
+        default="standard", description="layout of a dense answer"
+    )
+    user_prompt: str | None = Field(
+        default=None, description="user turn, or a .txt file that holds it"
+    )
+    use_summary: bool = Field(
+        default=False, description="learn the summary rather than the objects"
+    )
+    assistant_prefix_format: str | None = Field(
+        default=None, description="first line of an answer, with {domain} and {task} in it"
+    )
+    object_ordering_policy: Literal["reference_point", "center"] = Field(
+        default="reference_point", description="by which point objects are sorted"
+    )
+
+    augmentation: Augmentation | None = Field(
+        default=None, description="changes of training images"
+    )
+    bypass_prob: Probability | None = Field(
+        default=None, description="share of samples left as they are; over augmentation.bypass_prob"
+    )
+    augmentation_curriculum: Curriculum | None = Field(
+        default=None, description="strengths that grow over the run"
+    )
+
+    trainer_variant: Literal["gkd_monitor"] | None = Field(
+        default=None, description="log the terms of the distillation apart"
+    )
+    visual_kd: VisualKd | None = Field(default=None, description="feature distillation")
+    token_type_metrics: TokenTypeMetrics | None = Field(
+        default=None, description="accuracy by kind of token"
+    )
+    dump_conversation_text: bool = Field(
+        default=False, description="write the first sample as text"
+    )
+    dump_conversation_path: str | None = Field(default=None, description="where to write it")
+    legacy_pairing: bool = Field(
+        default=False, description="several images to a turn, as the documents of 2025-10 had it"
+    )
+    extra: dict[str, Any] = Field(
+        default_factory=dict[str, Any], description="keys of your own, kept and not read"
+    )
+
+    @property
+    def augments(self) -> bool:
+        return self.augmentation is not None and self.augmentation.enabled
+
+    @property
+    def distils_vision(self) -> bool:
+        return self.visual_kd is not None and self.visual_kd.enabled
+
+    def limit(self, split: Literal["train", "val"]) -> int | None:
+        """How many records of a split are read, from the first on; None for all."""
+        own = self.train_sample_limit if split == "train" else self.val_sample_limit
+        count = self.sample_limit if own is None else own
+        return count if count is not None and count > 0 else None
+
+    def faults(self) -> Iterator[Fault]:
+        prefix = self.assistant_prefix_format
+        if prefix is None:
+            return
+        if "\n" in prefix.strip("\n") or not prefix.strip():
+            yield Fault("assistant_prefix_format", "must be one line of text")
+        missing = [part for part in ("{domain}", "{task}") if part not in prefix]
+        if missing:
+            yield Fault("assistant_prefix_format", f"lacks {' and '.join(missing)}")

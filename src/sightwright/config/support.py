@@ -1,0 +1,200 @@
+"""What this version's `train` can run; everything else is named before a weight is loaded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sightwright.config.load import Loaded
+from sightwright.config.schema import NO_DATASET, Config
+from sightwright.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """A key that `config check` accepts and this version's `train` cannot run."""
+
+    key: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    key: str
+    reason: str
+    applies: Callable[[Config], bool]
+
+
+_INSPECTION = "read by the inspection tasks alone"
+
+RUNNABLE_TASKS = ("extract", "chat")
+RUNNABLE_TRAIN_TYPES = ("lora", "qlora", "full")
+
+_NOT_YET = "not in this version yet"
+
+_RULES = (
+    _Rule("rlhf.rlhf_type", f"GKD and GRPO: {_NOT_YET}", lambda c: c.rlhf.rlhf_type is not None),
+    _Rule("rlhf.use_vllm", f"sampling through vLLM: {_NOT_YET}", lambda c: c.rlhf.use_vllm),
+    _Rule(
+        "custom.fusion_config",
+        f"the mixture of datasets: {_NOT_YET}; name one file in custom.train_jsonl",
+        lambda c: c.custom.fusion_config is not None,
+    ),
+    _Rule("custom.augmentation", f"augmentation: {_NOT_YET}", lambda c: c.custom.augments),
+    _Rule(
+        "custom.visual_kd", f"feature distillation: {_NOT_YET}", lambda c: c.custom.distils_vision
+    ),
+    _Rule(
+        "custom.trainer_variant",
+        f"the monitor of the distillation: {_NOT_YET}",
+        lambda c: c.custom.trainer_variant is not None,
+    ),
+    _Rule(
+        "custom.token_type_metrics",
+        f"accuracy by kind of token: {_NOT_YET}",
+        lambda c: c.custom.token_type_metrics is not None and c.custom.token_type_metrics.enabled,
+    ),
+    _Rule(
+        "custom.legacy_pairing", f"pairing of images: {_NOT_YET}", lambda c: c.custom.legacy_pairing
+    ),
+    _Rule(
+        "deepspeed",
+        f"DeepSpeed: {_NOT_YET}; enabled: false runs without",
+        lambda c: c.deepspeed is not None and c.deepspeed.enabled,
+    ),
+    _Rule(
+        "tuner.train_type",
+        f"this adapter: {_NOT_YET}; lora, qlora and full run",
+        lambda c: c.tuner.train_type not in RUNNABLE_TRAIN_TYPES,
+    ),
+    _Rule(
+        "tuner.lorap_lr_ratio",
+        f"LoRA+: {_NOT_YET}",
+        lambda c: c.tuner.lorap_lr_ratio is not None,
+    ),
+    _Rule(
+        "training.optimizer",
+        f"learning rates by part: {_NOT_YET}",
+        lambda c: c.training.optimizer is not None,
+    ),
+    _Rule(
+        "training.save_delay_steps",
+        f"holding back checkpoints: {_NOT_YET}",
+        lambda c: bool(c.training.save_delay_steps or c.training.save_delay_epochs),
+    ),
+    _Rule(
+        "training.add_version",
+        f"numbered folders: {_NOT_YET}; give another run_name",
+        lambda c: c.training.add_version,
+    ),
+    _Rule(
+        "training.train_sampling_strategy",
+        f"an order other than random: {_NOT_YET}",
+        lambda c: c.training.train_sampling_strategy != "random",
+    ),
+    _Rule(
+        "data.batching",
+        f"batches by tokens: {_NOT_YET}; padding_free and padded run",
+        lambda c: c.data.batching.type == "tokens",
+    ),
+    _Rule(
+        "quantization.quant_method",
+        f"a base quantised beforehand: {_NOT_YET}; bnb runs",
+        lambda c: c.quantization.quant_method not in (None, "bnb"),
+    ),
+    _Rule(
+        "template.truncation_strategy",
+        f"another policy than raise: {_NOT_YET}",
+        lambda c: c.template.truncation_strategy != "raise",
+    ),
+    _Rule(
+        "model.device_map",
+        f"a model spread over devices: {_NOT_YET}",
+        lambda c: c.model.device_map is not None,
+    ),
+    _Rule(
+        "custom.dump_conversation_text",
+        f"a sample as a file: {_NOT_YET}; --debug prints one",
+        lambda c: c.custom.dump_conversation_text,
+    ),
+    _Rule(
+        "custom.user_prompt",
+        f"{_INSPECTION}; write task.prompt",
+        lambda c: c.custom.user_prompt is not None and c.task.type in RUNNABLE_TASKS,
+    ),
+    _Rule(
+        "prompts",
+        f"{_INSPECTION}; write task.prompt and template.system",
+        lambda c: any(c.prompts.model_dump().values()) and c.task.type in RUNNABLE_TASKS,
+    ),
+    _Rule(
+        "task.type",
+        f"inspection: {_NOT_YET}; extract and chat run",
+        lambda c: c.task.type not in RUNNABLE_TASKS,
+    ),
+)
+
+
+def unsupported(config: Config) -> list[Unsupported]:
+    """What this version's `train` would refuse of a configuration."""
+    return [Unsupported(rule.key, rule.reason) for rule in _RULES if rule.applies(config)]
+
+
+def missing_for_training(config: Config) -> list[str]:
+    """What a training run still needs to be told, as `key: what`."""
+    missing: list[str] = []
+    if not config.has_training_data:
+        missing.append(_missing_data(config))
+    if config.model.model is None:
+        missing.append("model.model: name the base model: a folder, a hub id, or tiny")
+    if config.template.max_length is None:
+        missing.append("global_max_length: give it, or template.max_length: the longest record")
+    if config.training.eval_strategy != "no" and not _has_held_out(config):
+        text = "custom.val_jsonl: name the held-out records; training.eval_strategy is"
+        missing.append(f"{text} {config.training.eval_strategy}")
+    if config.task.type == "extract" and config.task.json_schema is None:
+        missing.append("task.json_schema: name the schema of the answer; task.type is extract")
+    missing += _missing_optimizer(config)
+    return missing
+
+
+def _missing_data(config: Config) -> str:
+    if not config.data.placeholder:
+        return f"{NO_DATASET} Name the records in custom.train_jsonl."
+    return "custom.train_jsonl: name the records; data.dataset is a placeholder"
+
+
+def _has_held_out(config: Config) -> bool:
+    return config.custom.val_jsonl is not None or config.custom.fusion_config is not None
+
+
+def _missing_optimizer(config: Config) -> list[str]:
+    if config.training.optimizer == "multimodal":
+        return []
+    return [
+        f"training.optimizer: say multimodal; training.{key} is read by no other"
+        for key in ("vit_lr", "aligner_lr")
+        if getattr(config.training, key) is not None
+    ]
+
+
+def require_trainable(loaded: Loaded) -> None:
+    """Refuse what cannot be trained, all reasons at once, each with where it was written.
+
+    Raises:
+        ConfigError: something is missing, or this version cannot run it.
+    """
+    config = loaded.config
+    lines = missing_for_training(config)
+    lines += [f"{_place(loaded, part.key)}{part}" for part in unsupported(config)]
+    if lines:
+        raise ConfigError("\n  ".join(["this configuration cannot be trained:", *lines]))
+
+
+def _place(loaded: Loaded, key: str) -> str:
+    """`file:line: ` of a key, or of the first key below it."""
+    for name, place in loaded.provenance.items():
+        if (name == key or name.startswith(f"{key}.")) and place != "default":
+            return f"{place}: "
+    return ""

@@ -1,0 +1,32 @@
+"""What can be run but deserves a look."""
+
+from collections.abc import Iterator
+
+from sightwright.config.schema import Config
+from sightwright.config.tree import Branch, nearest_place
+
+OUTPUT_LIMIT_RANGE = (256, 768)
+"""The documents' range of max_output_tokens: below, answers are cut; above, latency suffers."""
+
+PLACEHOLDERS = {"dummy", "placeholder"}
+
+
+def warnings_of(config: Config, root: Branch) -> Iterator[str]:
+    """One line a finding: `file:line: key: what`."""
+    for key, text in _findings(config):
+        yield f"{nearest_place(root, key.split('.'))}: {key}: {text}"
+
+
+def _findings(config: Config) -> Iterator[tuple[str, str]]:
+    low, high = OUTPUT_LIMIT_RANGE
+    limit = config.task.max_output_tokens
+    if not low <= limit <= high:
+        yield "task.max_output_tokens", f"{limit} is outside the usual {low} to {high} tokens"
+    named = [name for name in config.data.placeholder if name not in PLACEHOLDERS]
+    if named:
+        yield "data.dataset", f"{named} is ignored: records are read from custom.train_jsonl"
+    training = config.training
+    both = training.effective_batch_size, training.given("gradient_accumulation_steps")
+    if all(both) and training.gradient_accumulation_steps > 1:
+        text = "overruled by training.effective_batch_size, which sets the accumulation"
+        yield "training.gradient_accumulation_steps", text
