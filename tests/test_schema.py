@@ -101,6 +101,22 @@ def test_a_label_against_the_schema_is_refused_with_its_place(label: Any, compla
     assert complaint in str(caught.value)
 
 
+@pytest.mark.parametrize("number", ["1e5", "-0", "-0.00", "1E2"])
+def test_a_number_that_the_grammar_could_not_write_is_refused(number: str) -> None:
+    label = canonical.loads(f'{{"number":"A1","total":{number}}}')
+    if number == "-0":  # Python reads it as the integer 0, and 0 is what will be written.
+        label["total"] = canonical.Number("-0")
+    with pytest.raises(SchemaError, match=r"total: .* plain decimal"):
+        compile_schema(INVOICE, "invoice").conform(label)
+
+
+def test_an_integer_is_written_without_a_fraction() -> None:
+    schema = compile_schema(wrap({"type": "integer"}), "count")
+    assert schema.conform({"a": 3}).value == {"a": 3}
+    with pytest.raises(SchemaError, match=r"a: 3\.0 is not written as a plain integer"):
+        schema.conform(canonical.loads('{"a":3.0}'))
+
+
 def wrap(body: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"type": "object", "properties": {"a": body}, **more}
 

@@ -38,14 +38,18 @@ def loads(text: str | bytes) -> Any:
     """Parse strict JSON: spellings of decimals kept; repeated keys, NaN and Infinity refused.
 
     Raises:
-        ValueError: not JSON (`json.JSONDecodeError`), a repeated key, or NaN/Infinity.
+        ValueError: not JSON (`json.JSONDecodeError`), a repeated key, NaN/Infinity, or half of a
+            surrogate pair, which is no character and could not be written again.
     """
-    return json.loads(
+    value = json.loads(
         text,
         parse_float=Number,
         parse_constant=_refuse_constant,
         object_pairs_hook=_object_without_repeats,
     )
+    if _may_hold_surrogates(text):
+        json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
+    return value
 
 
 def dumps(value: Any, style: Style = "compact") -> str:
@@ -83,6 +87,11 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise
 
 
+def _may_hold_surrogates(text: str | bytes) -> bool:
+    # Only an escape can bring half a pair into a text that was read as UTF-8.
+    return (b"\\ud" in text.lower()) if isinstance(text, bytes) else ("\\ud" in text.lower())
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
@@ -107,9 +116,16 @@ def _write(value: Any, comma: str, colon: str) -> str:
             return value.spelling
         case float() if not math.isfinite(value):
             raise ValueError(f"{value} cannot be written as JSON")
+        case str():
+            return _text(value)
         case _:
-            return json.dumps(value, ensure_ascii=False)
+            return json.dumps(value)
 
 
 def _member(key: str, value: Any, comma: str, colon: str) -> str:
-    return f"{json.dumps(key, ensure_ascii=False)}{colon}{_write(value, comma, colon)}"
+    return f"{_text(key)}{colon}{_write(value, comma, colon)}"
+
+
+def _text(text: str) -> str:
+    # The grammar of the decoder takes DEL as a control character; JSON allows it either way.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

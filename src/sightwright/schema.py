@@ -5,6 +5,7 @@ other key is allowed; local `$ref`s are written out. Labels are brought into tha
 is held to it, and the marking walks the same tree, so the three cannot disagree.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,6 +29,8 @@ _NOTES = {
     *("default", "examples", "deprecated", "readOnly", "writeOnly"),
 }
 _OURS = {"x-merge", "x-normalise"}
+_PLAIN_INTEGER = re.compile(r"0|-?[1-9]\d*")
+_PLAIN_DECIMAL = re.compile(r"(?!-0(\.0*)?$)-?(0|[1-9]\d*)(\.\d+)?")
 _FORMATS = {"date", "time", "date-time", "email", "uuid", "ipv4", "ipv6"}
 
 
@@ -96,7 +99,7 @@ class DocumentSchema:
                 f"keys that the schema {self.name!r} does not have: {', '.join(unknown)}",
                 remedy="add them to the schema, or drop them, counted, with --drop-unknown",
             )
-        problems = self.problems(value)
+        problems = self.problems(value) + list(_unspeakable(self.root, value))
         if problems:
             raise SchemaError("; ".join(problems))
         return Conformed(cast("dict[str, Any]", value), tuple(unknown))
@@ -337,6 +340,22 @@ def _conform(node: Node, value: object, unknown: list[str]) -> object:
     if node.items is not None and isinstance(value, list):
         return [_conform(node.items, item, unknown) for item in cast("list[object]", value)]
     return value
+
+
+def _unspeakable(node: Node, value: object) -> Iterator[str]:
+    """Numbers spelled as the decoder's grammar could not: `1e5`, `-0`, `3.0` for an integer."""
+    if node.kind == "object" and isinstance(value, dict):
+        for key, child in node.properties.items():
+            yield from _unspeakable(child, cast("dict[str, object]", value)[key])
+    elif node.items is not None and isinstance(value, list):
+        for item in cast("list[object]", value):
+            yield from _unspeakable(node.items, item)
+    elif isinstance(value, float):
+        spelling = canonical.dumps(value)
+        form = _PLAIN_DECIMAL if "number" in node.schema["type"] else _PLAIN_INTEGER
+        if not form.fullmatch(spelling):
+            kind = "decimal" if form is _PLAIN_DECIMAL else "integer"
+            yield f"{node.path}: {spelling} is not written as a plain {kind}"
 
 
 def _plain(value: object) -> object:

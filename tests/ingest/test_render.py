@@ -3,7 +3,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
@@ -22,6 +22,7 @@ def test_the_size_of_an_a4_page_by_hand() -> None:
     assert RenderPolicy().size_px(595, 842) == (30 * 32, 42 * 32)
 
 
+@settings(deadline=None)
 @given(st.floats(1, 14400), st.floats(1, 14400))
 def test_every_page_lands_on_the_grid_or_is_refused(width_pt: float, height_pt: float) -> None:
     policy = RenderPolicy()

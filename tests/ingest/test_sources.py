@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightwright.errors import DataError
@@ -65,6 +65,7 @@ def test_odd_names_stay_apart() -> None:
     assert document_id("a:b.pdf") != document_id("a?b.pdf")
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1).filter(lambda text: "\0" not in text and text.strip("/")))
 def test_an_id_is_always_one_folder_name(text: str) -> None:
     # Surrogates stand for bytes that are not UTF-8, as Python reads such file names.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightwright.errors import DataError
@@ -199,6 +199,7 @@ _sizes = st.lists(st.integers(1, 20), min_size=3, max_size=40)
 _ratios = st.tuples(*[st.integers(0, 10)] * 3).filter(any)
 
 
+@settings(deadline=None)
 @given(_sizes, _ratios, st.integers(0, 2**64))
 def test_shares_are_met_to_within_a_group(
     numbers: list[int], parts: tuple[int, int, int], seed: int
@@ -212,12 +213,12 @@ def test_shares_are_met_to_within_a_group(
     used = [side for side in SIDES if ratios[side] > 0]
     assert set(side_of.values()) == set(used)
     assert assign(dict(reversed(sizes.items())), ratios, seed) == side_of
-    if max(numbers) == 1:
-        counts = Counter(side_of.values())
-        total = len(numbers)
-        assert all(abs(counts[side] - max(1, total * ratios[side])) < 3 for side in used)
+    for side in used:
+        members = sum(size for key, size in sizes.items() if side_of[key] == side)
+        assert members <= sum(numbers) * ratios[side] + 1 + max(numbers)
 
 
+@settings(deadline=None)
 @given(st.integers(3, 200))
 def test_single_documents_are_counted_exactly(total: int) -> None:
     side_of = assign({n.to_bytes(2, "big"): 1 for n in range(total)}, EIGHTY, seed=42)

@@ -30,6 +30,7 @@ def test_windows_by_hand() -> None:
     assert windows_of(5, None) == [range(1, 6)]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 100), st.integers(1, 100))
 def test_windows_hold_every_page_once(num_pages: int, most: int) -> None:
     windows = windows_of(num_pages, most)
@@ -93,7 +94,7 @@ _labels = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(_labels, min_size=1, max_size=4))
 def test_labels_are_merged_as_answers_are(labels: list[dict[str, Any]]) -> None:
     answers = [WindowAnswer(SCHEMA.conform(label).value) for label in labels]

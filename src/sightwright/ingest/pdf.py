@@ -19,12 +19,18 @@ from sightwright.ingest.workers import Done, Limits, Lost, Progress, Tell, run_j
 
 @dataclass(frozen=True)
 class Job:
-    """One document to draw: from `source` into `folder/<id>`."""
+    """One document to draw: from `source` into `folder/<id>`, by way of `partial`."""
 
     id: str
     source: Path
     folder: Path
     policy: RenderPolicy
+    run: int
+
+    @property
+    def partial(self) -> Path:
+        # With the run in its name: a worker that outlives a killed run stays out of the next one.
+        return self.folder / f".{self.id}.{self.run}.partial"
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ def ingest_pdfs(
     """
     sources = find_files(places, ".pdf")
     with pages.being_written(out):
+        for left_over in out.glob(".*.partial"):
+            _discard(left_over)
         jobs = _jobs(sources, out, policy)
         outcomes = _draw_all(jobs, num_workers, limits or Limits(), work or draw_document)
         report = PdfReport(tuple(outcomes[job.id] for job in jobs))
@@ -105,7 +113,7 @@ def _jobs(sources: Sequence[Source], out: Path, policy: RenderPolicy) -> list[Jo
     for document in pages.read_documents(out):
         taken.owned(document.id, out / document.source)
     return [
-        Job(name, source.path.absolute(), out.absolute(), policy)
+        Job(name, source.path.absolute(), out.absolute(), policy, os.getpid())
         for source, name in named_apart(sources, taken)
     ]
 
@@ -127,7 +135,7 @@ def _draw_all(
                     outcomes[job.id] = outcome
                     bar.advance(1)
                 case Lost(job, status, why):
-                    _discard(job.folder / _partial(job.id))
+                    _discard(job.partial)
                     outcomes[job.id] = Outcome(job.id, _source(job), status, why=why)
                     bar.advance(1)
     return outcomes
@@ -151,13 +159,12 @@ def draw_document(job: Job, tell: Tell) -> Outcome:
     except OSError as error:
         return Outcome(job.id, _source(job), "not-written", why=f"the pages: {error.strerror}")
     finally:
-        _discard(job.folder / _partial(job.id))
+        _discard(job.partial)
 
 
 def _draw(job: Job, sha256: str, tell: Tell) -> RenderedDocument:
     """Draw into a folder beside the final one, which it then becomes: all of it or nothing."""
-    final, partial = job.folder / job.id, job.folder / _partial(job.id)
-    _discard(partial)
+    final, partial = job.folder / job.id, job.partial
     if (final / pages.DOCUMENT).exists():
         # Out of the way in one move: a folder under its final name is always whole.
         final.rename(partial)
@@ -203,10 +210,6 @@ def _save(image: Any, path: Path, policy: RenderPolicy) -> None:
 
 def _suffix(policy: RenderPolicy) -> str:
     return "jpg" if policy.image_format == "jpeg" else "png"
-
-
-def _partial(document_id: str) -> str:
-    return f".{document_id}.partial"
 
 
 def _discard(folder: Path) -> None:
