@@ -1,0 +1,109 @@
+"""Which adapter is meant, and which base it belongs to. No torch."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sightwright import certificate
+from sightwright.certificate import Certificate
+from sightwright.errors import ModelError
+
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True)
+class FoundAdapter:
+    """An adapter's folder, and why it was taken where there was a choice."""
+
+    folder: Path
+    why: str = ""
+
+
+def find_adapter(folder: Path) -> FoundAdapter:
+    """The folder with the adapter: `folder` itself, or the best checkpoint of a run folder.
+
+    Raises:
+        ModelError: neither; the checkpoints that there are, are named.
+    """
+    if (folder / ADAPTER_CONFIG).is_file():
+        return FoundAdapter(_with_weights(folder))
+    if (folder / RUN_FILE).is_file():
+        best = _with_weights(_best_checkpoint(folder))
+        return FoundAdapter(best, f"{best.name}, the best checkpoint of {folder}")
+    if (folder / "config.json").is_file():
+        raise ModelError(
+            "a whole model, not an adapter", where=str(folder), remedy="there is nothing to merge"
+        )
+    found = sorted(path.parent.name for path in folder.glob(f"*/{ADAPTER_CONFIG}"))
+    raise ModelError(
+        f"no {ADAPTER_CONFIG} and no {RUN_FILE}" if folder.is_dir() else "no such folder",
+        where=str(folder),
+        remedy=f"choose one of {', '.join(found)}" if found else "give a checkpoint of a LoRA run",
+    )
+
+
+def base_of(adapter: Path) -> str:
+    """The base model that the adapter was trained on, as its run named it.
+
+    Raises:
+        ModelError: the adapter does not say.
+    """
+    recorded = certificate.read(adapter)
+    if recorded is not None:
+        return recorded.base_model
+    base = _read_object(adapter / ADAPTER_CONFIG).get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        raise ModelError(
+            "the adapter does not say which base it was trained on",
+            where=str(adapter),
+            remedy="name it with --model",
+        )
+    return base
+
+
+def new_certificate(adapter: Path, base_name: str) -> Certificate:
+    """What the merged folder will say: what the adapter's run recorded, on the base now used."""
+    recorded = certificate.read(adapter)
+    return Certificate(
+        base_model=base_name,
+        pixels=recorded.pixels if recorded else None,
+        task=recorded.task if recorded else None,
+    )
+
+
+def _best_checkpoint(run: Path) -> Path:
+    best = _read_object(run / RUN_FILE).get("best_checkpoint")
+    if not isinstance(best, str) or not best:
+        raise ModelError(
+            "the run recorded no best checkpoint",
+            where=str(run / RUN_FILE),
+            remedy="give one of its checkpoint folders",
+        )
+    # A run folder may have been moved since: the checkpoint still lies inside it.
+    for candidate in (run / Path(best).name, run / best, Path(best)):
+        if (candidate / ADAPTER_CONFIG).is_file():
+            return candidate
+    raise ModelError(f"the best checkpoint {best!r} holds no adapter", where=str(run / RUN_FILE))
+
+
+def _with_weights(folder: Path) -> Path:
+    if not (folder / ADAPTER_WEIGHTS).is_file():
+        raise ModelError(
+            f"no {ADAPTER_WEIGHTS} beside {ADAPTER_CONFIG}",
+            where=str(folder),
+            remedy="adapters are read from safetensors only",
+        )
+    return folder
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot be read: {error}", where=str(path)) from None
+    if not isinstance(value, dict):
+        raise ModelError("not a JSON object", where=str(path))
+    return value

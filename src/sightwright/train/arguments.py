@@ -1,0 +1,86 @@
+"""The YAML → transformers' TrainingArguments, and the callbacks that go with them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sightwright.config.schema import Config
+from sightwright.config.training_arguments import training_arguments
+from sightwright.train.callbacks import JsonlLog, Progress, SaveLast
+from sightwright.train.health import GradientCheck
+from sightwright.train.precision import Precision
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback, TrainingArguments
+
+TENSORBOARD = "tensorboard"
+
+
+def trainer_arguments(
+    config: Config, folder: Path, precision: Precision, *, generates: bool
+) -> TrainingArguments:
+    """What the trainer is told.
+
+    Args:
+        generates: evaluation answers records, so that field F1 can pick the best checkpoint.
+    """
+    from transformers import TrainingArguments
+
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    kwargs = training_arguments(config, world_size, str(folder))
+    kwargs |= {"bf16": precision.half == "bf16", "fp16": precision.half == "fp16"}
+    kwargs |= _best(config, kwargs, generates)
+    kwargs |= {
+        "disable_tqdm": True,
+        "report_to": _sinks(kwargs.get("report_to")),
+        # There is no plan of the whole run yet: a resumed epoch skips the batches it has seen.
+        "ignore_data_skip": False,
+    }
+    kwargs.pop("resume_from_checkpoint", None)
+    if world_size == 1:
+        # One process has nobody to talk to, and accelerate fails on a backend without a group.
+        kwargs.pop("ddp_backend", None)
+    return TrainingArguments(**kwargs)
+
+
+def trainer_callbacks(config: Config, folder: Path, stack: ExitStack) -> list[TrainerCallback]:
+    """Log file, TensorBoard, progress, gradient check, last checkpoint."""
+    callbacks: list[TrainerCallback] = [JsonlLog(folder), Progress(stack), GradientCheck()]
+    if config.training.save_last_epoch and config.training.save_strategy != "no":
+        callbacks.append(SaveLast())
+    callbacks += _tensorboard(Path(config.training.logging_dir or folder / TENSORBOARD))
+    return callbacks
+
+
+def _best(config: Config, kwargs: dict[str, Any], generates: bool) -> dict[str, Any]:
+    """Field F1 picks the best checkpoint where it is measured, and the loss where it is not."""
+    if config.training.eval_strategy == "no":
+        return {}
+    metric = config.training.best_metric or ("field_f1" if generates else "loss")
+    greater = kwargs.get("greater_is_better")
+    return {
+        "metric_for_best_model": metric,
+        "greater_is_better": not metric.endswith("loss") if greater is None else greater,
+    }
+
+
+def _sinks(wanted: object) -> list[str]:
+    """What transformers reports to; TensorBoard is ours, so that keys are named alike."""
+    names = [wanted] if isinstance(wanted, str) else list(wanted or ())  # type: ignore[call-overload]
+    return [name for name in names if name not in (TENSORBOARD, "none", "all")]
+
+
+def _tensorboard(folder: Path) -> list[TrainerCallback]:
+    from transformers.integrations.integration_utils import (
+        TensorBoardCallback,
+        is_tensorboard_available,
+    )
+
+    if not is_tensorboard_available() or os.environ.get("RANK", "0") != "0":
+        return []
+    from torch.utils.tensorboard import SummaryWriter
+
+    return [TensorBoardCallback(SummaryWriter(str(folder)))]

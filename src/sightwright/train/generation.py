@@ -1,0 +1,54 @@
+"""Evaluation during training: answer held-out records as a server would, and mark the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from sightwright.chat import ChatTokenizer
+from sightwright.evaluate.run import evaluate
+from sightwright.infer.transformers_engine import TransformersEngine
+from sightwright.records import ChatRecord
+from sightwright.tasks.extract import ExtractTask
+from sightwright.vision import VisionSpec
+
+
+@dataclass(frozen=True)
+class MarkExtraction:
+    """Greedy answers under the schema's grammar → field F1, exact documents, valid JSON.
+
+    Attributes:
+        records: those answered at each evaluation.
+        root: the folder their image paths start from.
+    """
+
+    tokenizer: ChatTokenizer
+    spec: VisionSpec
+    task: ExtractTask
+    records: Sequence[ChatRecord]
+    root: Path
+    batch_size: int
+    max_tokens: int
+    constrained: bool = True
+
+    def __call__(self, model: nn.Module) -> dict[str, float]:
+        engine = TransformersEngine(model, self.tokenizer, self.spec)
+        found = evaluate(
+            engine,
+            self.records,
+            self.task,
+            root=self.root,
+            batch_size=self.batch_size,
+            max_tokens=self.max_tokens,
+            constrained=self.constrained,
+            bootstrap_samples=0,
+        )
+        scores = found.scores
+        return {
+            "field_f1": scores.micro.f1,
+            "document_exact": scores.document_exact,
+            "json_valid": scores.json_valid,
+        }

@@ -1,0 +1,74 @@
+import json
+from pathlib import Path
+
+from PIL import Image
+from typer.testing import CliRunner
+
+from sightwright.cli.data import app
+
+SCHEMA = {"type": "object", "properties": {"total": {"type": "number"}}}
+
+
+def line(record_id: str, answer: str = '{"total":1}') -> str:
+    messages = [
+        {"role": "user", "content": [{"type": "image", "image": "a.png"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": answer}]},
+    ]
+    return json.dumps({"id": record_id, "messages": messages}) + "\n"
+
+
+def write(folder: Path, *lines: str) -> Path:
+    Image.new("RGB", (4, 4)).save(folder / "a.png")
+    (folder / "bill.schema.json").write_text(json.dumps(SCHEMA))
+    (folder / "all.jsonl").write_text("".join(lines))
+    return folder / "all.jsonl"
+
+
+def test_good_records_exit_with_0(tmp_path: Path) -> None:
+    # T27.
+    path = write(tmp_path, line("a"), line("b"))
+    result = CliRunner().invoke(app, ["validate", str(path)])
+    assert (result.exit_code, result.stdout) == (0, "2 records: all good\n")
+
+
+def test_bad_records_exit_with_2_and_are_named(tmp_path: Path) -> None:
+    # T27.
+    path = write(tmp_path, line("a"), line("b", "no"), line("c", '{"total":"x"}'))
+    schema = str(tmp_path / "bill.schema.json")
+    result = CliRunner().invoke(app, ["validate", str(path), "--schema", schema])
+    assert result.exit_code == 2
+    first, second, verdict = result.stdout.splitlines()
+    assert first.startswith(f"{path}:2 (b): the answer is not JSON only: ")
+    assert second.startswith(f"{path}:3 (c): the answer: total: ")
+    assert verdict == "3 records: 2 bad"
+    result = CliRunner().invoke(app, ["validate", str(path), "--schema", schema, "--json"])
+    outcome = json.loads(result.stdout)
+    assert (result.exit_code, outcome["ok"], outcome["records"], outcome["bad"]) == (2, False, 3, 2)
+    assert [(p["line"], p["id"]) for p in outcome["problems"]] == [(2, "b"), (3, "c")]
+
+
+def test_images_are_looked_for_unless_told_not_to(tmp_path: Path) -> None:
+    path = write(tmp_path, line("a"))
+    (tmp_path / "a.png").unlink()
+    assert CliRunner().invoke(app, ["validate", str(path)]).exit_code == 2
+    assert CliRunner().invoke(app, ["validate", str(path), "--no-images"]).exit_code == 0
+
+
+def test_split_then_validate(tmp_path: Path) -> None:
+    path = write(tmp_path, *(line(f"d{number}") for number in range(10)))
+    out = tmp_path / "splits"
+    result = CliRunner().invoke(app, ["split", str(path), "--out", str(out)])
+    assert result.stdout.splitlines() == [
+        f"{out}/train.jsonl: 8 records of 8 documents",
+        f"{out}/val.jsonl: 1 record of 1 document",
+        f"{out}/test.jsonl: 1 record of 1 document",
+    ]
+    files = [str(out / f"{side}.jsonl") for side in ("train", "val", "test")]
+    assert CliRunner().invoke(app, ["validate", *files]).exit_code == 0
+
+
+def test_split_says_its_numbers_as_json(tmp_path: Path) -> None:
+    path = write(tmp_path, *(line(f"d{number}") for number in range(10)))
+    command = ["split", str(path), "--out", str(tmp_path / "splits"), "--json"]
+    outcome = json.loads(CliRunner().invoke(app, [*command, "--val", "0.2", "--test", "0"]).stdout)
+    assert outcome["records"] == {"train": 8, "val": 2, "test": 0}

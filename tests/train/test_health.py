@@ -1,0 +1,75 @@
+"""The table before step 1 and the gradients after it."""
+
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+import torch
+from rich.console import Console
+from transformers import PreTrainedModel
+
+from sightwright.config.sections.tuner import Tuner
+from sightwright.data.dataset import Lengths
+from sightwright.errors import ModelError
+from sightwright.model.adapters import parts_table, prepare_model
+from sightwright.train.health import RunFacts, check_gradients, checks, health_table
+from sightwright.train.trainer import SftTrainer
+
+LENGTHS = Lengths([50, 70], [4, 0], [10, 20], [1, 0], [])
+FACTS = RunFacts("tiny", "lora", (), 128, LENGTHS, ["a note"])
+
+
+def test_the_table_says_what_the_documents_ask_for(base_model: PreTrainedModel) -> None:
+    model = prepare_model(base_model, Tuner(lora_rank=4))
+    rows = parts_table(model)
+    found = checks(FACTS, model)
+    output = StringIO()
+    Console(file=output, width=120).print(health_table(found, rows))
+    text = output.getvalue()
+    for part in ("base model", "tiny", "vision tokens", "1 records have no image", "1 images",
+                 "70 tokens, under the limit of 128", "over-long records", "lora on llm", "a note",
+                 "embeddings"):  # fmt: skip
+        assert part in text
+    assert [row.trainable > 0 for row in rows if row.part == "llm"] == [True]
+    assert [row.trainable for row in rows if row.part in ("vit", "aligner")] == [0, 0]
+
+
+def test_a_dropped_record_is_not_fine(base_model: PreTrainedModel) -> None:
+    model = prepare_model(base_model, Tuner(lora_rank=4))
+    dropped = Lengths([50], [4], [10], [1], ["train.jsonl:2: too long"])
+    found = {
+        check.name: check for check in checks(RunFacts("tiny", "lora", (), 128, dropped, ()), model)
+    }
+    assert found["over-long records"].passed is False
+
+
+def test_a_part_without_images_to_learn_from_is_named(base_model: PreTrainedModel) -> None:
+    model = prepare_model(base_model, Tuner(lora_rank=4, freeze_aligner=False))
+    ids = torch.tensor([[5, 6, 7, 8]])
+    model(input_ids=ids).logits.sum().backward()
+    with pytest.raises(ModelError, match=r"no gradient reaches aligner.*\n.*image"):
+        check_gradients(model)
+
+
+def test_a_gradient_in_a_frozen_part_is_named(base_model: PreTrainedModel) -> None:
+    model = prepare_model(base_model, Tuner(lora_rank=4))
+    ids = torch.tensor([[5, 6, 7, 8]])
+    model(input_ids=ids).logits.sum().backward()
+    check_gradients(model)
+    frozen = model.get_input_embeddings().weight
+    frozen.grad = torch.ones_like(frozen)
+    with pytest.raises(ModelError, match=r"frozen parameters have a gradient.*embed_tokens"):
+        check_gradients(model)
+
+
+def test_adapters_stay_out_of_frozen_parts(make_trainer: Callable[..., SftTrainer]) -> None:
+    tuner = Tuner(lora_rank=4, freeze_aligner=False)
+    trainer = make_trainer(["a", "b"], tuner=tuner, per_device_train_batch_size=2)
+    batch = next(iter(trainer.get_train_dataloader()))
+    trainer._answer_loss(trainer.model, batch).total.backward()
+    check_gradients(trainer.model)
+    names = [
+        n for n, p in trainer.model.named_parameters() if p.grad is not None and ".visual." in n
+    ]
+    assert names
+    assert all("merger" in name for name in names)

@@ -1,0 +1,60 @@
+"""Two processes count and weigh tokens as one process with the same samples does."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ANSWERS = ["a", '{"total":"12.50","date":"2024-01-31"}', "no", '{"name":"North Pier Supplies"}']
+
+
+def first_loss(config: dict[str, object], folder: Path, launcher: list[str]) -> dict[str, float]:
+    path = folder / "run.yaml"
+    path.write_text(json.dumps(config))
+    done = subprocess.run(
+        [sys.executable, *launcher, "-m", "src.sft", "--config", str(path)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    log = Path(str(config["training"]["output_dir"])) / "logging.jsonl"  # type: ignore[index]
+    return json.loads(log.read_text().splitlines()[0])
+
+
+@pytest.mark.slow
+def test_two_ranks_take_the_same_step_as_one(
+    tmp_path: Path, write_records: Callable[..., Path]
+) -> None:
+    records = str(write_records(ANSWERS))
+
+    def config(name: str) -> dict[str, object]:
+        return {
+            "model": {"model": "tiny"},
+            "global_max_length": 128,
+            "tuner": {"lora_dropout": 0.0},
+            "custom": {"train_jsonl": records},
+            "training": {
+                "output_dir": str(tmp_path / name),
+                "max_steps": 1,
+                "per_device_train_batch_size": 1,
+                "effective_batch_size": 4,
+                "use_cpu": True,
+                "ddp_backend": "gloo",
+                "save_strategy": "no",
+            },
+        }
+
+    one = first_loss(config("one"), tmp_path, [])
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    two = first_loss(config("two"), tmp_path, launcher)
+    assert two["train/loss"] == pytest.approx(one["train/loss"], rel=1e-5)
+    assert two["train/grad_norm"] == pytest.approx(one["train/grad_norm"], rel=1e-4)
+    assert two["train/token_acc"] == pytest.approx(one["train/token_acc"], rel=1e-6)
