@@ -73,13 +73,13 @@ def test_text_layer_holds_every_value_of_the_label(kind: Kind, template: str) ->
 
 
 @pytest.mark.parametrize(("kind", "template"), EVERY)
-def test_page_is_192_px_and_the_print_stays_inside(kind: Kind, template: str) -> None:
+def test_page_is_256_px_and_the_print_stays_inside(kind: Kind, template: str) -> None:
     for seed in range(20):
         page = picture(draw_document(kind, template, seed).pdf)
-        assert page.size == (192, 192)
+        assert page.size == (256, 256)
         left, top, right, bottom = page.point(lambda grey: 255 - grey).getbbox()
-        assert min(left, top) >= 4
-        assert max(right, bottom) <= 188
+        assert min(left, top) >= 1
+        assert max(right, bottom) <= 255
 
 
 @pytest.mark.parametrize(("kind", "template"), EVERY)
@@ -114,7 +114,7 @@ def test_stamp_is_grey_and_under_the_print() -> None:
     # 0.65 of 255: the flat grey of the stamp's frame, absent from the plain page.
     assert greys[166] > picture(plain.pdf).histogram()[166] + 50
     before, after = picture(plain.pdf).load(), picture(stamped.pdf).load()
-    black = [(x, y) for x in range(192) for y in range(192) if before[x, y] == 0]
+    black = [(x, y) for x in range(256) for y in range(256) if before[x, y] == 0]
     assert black
     assert all(after[at] == 0 for at in black)
 

@@ -1,7 +1,7 @@
 """Receipts, invoices, bills of lading and bank statements, drawn with exact answers.
 
     document = draw_document("receipt", "receipt/till", seed=7)
-    document.pdf      # one 192 x 192 pt page with a text layer
+    document.pdf      # one 256 x 256 pt page with a text layer
     document.label    # {"vendor": "Cedar Deli", "date": "2025-03-14", "items": [...], ...}
 
 Amounts are drawn so that they never end in the digit 0: a JSON number then prints as it stands on
@@ -20,7 +20,6 @@ from sightwright.draw.page import (
     ADVANCE_PT,
     COLUMNS,
     LINE_PT,
-    MARGIN_PT,
     PAGE_PT,
     ROWS,
     Stamp,
@@ -113,9 +112,9 @@ def place_rows(lines: list[str], rng: random.Random) -> list[Text]:
     widest = max(len(line) for line in lines)
     if spare < 0 or widest > COLUMNS:
         raise ValueError(f"{len(lines)} lines of up to {widest} columns do not fit the page")
-    x_pt = MARGIN_PT + ADVANCE_PT * rng.randint(0, min(4, COLUMNS + 2 - widest))
-    row = 1 + rng.randint(0, min(1, spare))
-    spare -= row - 1
+    x_pt = ADVANCE_PT * rng.randint(0, min(2, COLUMNS + 1 - widest))
+    row = rng.randint(0, min(1, spare))
+    spare -= row
     texts: list[Text] = []
     for line in lines:
         texts.append(Text(x_pt, LINE_PT * row, line))
@@ -127,7 +126,7 @@ def place_rows(lines: list[str], rng: random.Random) -> list[Text]:
 
 def draw_stamp(rng: random.Random) -> Stamp:
     """A stamp somewhere on the page, turned by up to 25 degrees."""
-    x_pt, y_pt = rng.randint(60, PAGE_PT - 60), rng.randint(40, PAGE_PT - 40)
+    x_pt, y_pt = rng.randint(90, PAGE_PT - 90), rng.randint(60, PAGE_PT - 60)
     return Stamp(x_pt, y_pt, rng.uniform(-25, 25), rng.choice(STAMPS))
 
 
@@ -157,9 +156,9 @@ def name(rng: random.Random, second: tuple[str, ...]) -> str:
 
 
 def _basket(rng: random.Random) -> tuple[list[dict[str, Any]], float]:
-    """One to three items and their sum, drawn again until the sum does not end in 0."""
+    """One or two items and their sum, drawn again until the sum does not end in 0."""
     while True:
-        goods = rng.sample(words.GOODS, rng.choice((1, 2, 2, 3)))
+        goods = rng.sample(words.GOODS, rng.choice((1, 2, 2)))
         items: list[dict[str, Any]] = [
             {"name": good, "qty": rng.randint(1, 4), "price": amount(rng, 1, 9.98)}
             for good in goods
