@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import nn
@@ -16,7 +16,7 @@ from sightwright.tasks.extract import ExtractTask
 from sightwright.vision import VisionSpec
 
 
-@dataclass(frozen=True)
+@dataclass
 class MarkExtraction:
     """Greedy answers under the schema's grammar → field F1, exact documents, valid JSON.
 
@@ -33,11 +33,15 @@ class MarkExtraction:
     batch_size: int
     max_tokens: int
     constrained: bool = True
+    _engine: TransformersEngine | None = field(default=None, init=False)
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
-        engine = TransformersEngine(model, self.tokenizer, self.spec)
+        # Kept from one evaluation to the next: its grammar tables take seconds to build for a real
+        # vocabulary.
+        if self._engine is None or self._engine.model is not model:
+            self._engine = TransformersEngine(model, self.tokenizer, self.spec)
         found = evaluate(
-            engine,
+            self._engine,
             self.records,
             self.task,
             root=self.root,

@@ -149,7 +149,7 @@ def _model(config: Config, precision: Precision, folder: Path) -> nn.Module:
         precision.weights,
         config.model.attn_impl,
         _device(config),
-        quantization=config.quantization if config.load_in_4bit else None,
+        quantization=config.quantization if config.quantizes_base else None,
     )
     if config.data.batching.type == "padding_free":
         attend_by_document(model)
