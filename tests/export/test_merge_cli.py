@@ -1,6 +1,8 @@
 """`sightwright merge`: what it prints, and how it ends."""
 
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     get_peft_model(base, settings).save_pretrained(str(folder / "checkpoint-3"))
     (folder / "run.json").write_text(json.dumps({"best_checkpoint": "checkpoint-3"}))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def quiet_afterwards() -> Iterator[None]:
+    """The command logs to the stderr of its test, which is closed when the test is over."""
+    before = list(logging.getLogger("sightwright").handlers)
+    yield
+    logging.getLogger("sightwright").handlers[:] = before
 
 
 def _merge(*arguments: object) -> object:

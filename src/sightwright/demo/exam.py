@@ -13,6 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration
 
@@ -72,7 +73,11 @@ def read_documents(
     question: str = lessons.EXTRACT,
 ) -> list[str]:
     """Greedy answers, 32 documents at a time (one question: no padding is needed)."""
-    drawn = [lessons.Lesson(lessons.render(d.pdf), question, "", d.kind) for d in documents]
+    no_glyphs = np.empty((0, 3), dtype=np.float32)
+    drawn = [
+        lessons.Lesson(lessons.render(document.pdf), question, "", document.kind, no_glyphs)
+        for document in documents
+    ]
     pool = encode_pool(drawn, tokenizer)
     answers: list[str] = []
     for first in range(0, len(documents), 32):
