@@ -30,6 +30,8 @@ $(VENV)/.dev: $(VENV)/.torch pyproject.toml
 demo: $(VENV)/.demo ## the whole road on this machine's CPU: draw, train, evaluate, merge, serve
 	$(BIN)/sightwright demo --out demo-run
 
+# One thread a worker: torch's own threads beside pytest's workers only wait for each other.
+test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.dev ## the tests that fit everywhere
 	$(BIN)/python -m pytest -n $(WORKERS)
 

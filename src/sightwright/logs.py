@@ -27,9 +27,16 @@ def configure(verbose: bool = False) -> None:
     logger = logging.getLogger("sightwright")
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     if not logger.handlers:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = _CurrentStderr()
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         logger.addHandler(handler)
+
+
+class _CurrentStderr(logging.Handler):
+    """Writes to whatever stderr is when a record comes, as `print` does."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
 
 
 def console(*, stderr: bool = False) -> "Console":

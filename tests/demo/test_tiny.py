@@ -53,7 +53,8 @@ def test_digits_are_single_and_json_syntax_is_merged(tokenizer: PreTrainedTokeni
     assert pieces(tokenizer, text) == [
         '{"', "date", '":"', "2", "0", "2", "4", "-", "0", "4", '","', "items", '":[{"', "name",
         '":"', "Soap", '","', "qty", '":', "4", ',"', "price", '":', "5", ".", "2", "6", '}],"',
-        "total", '":', "null", "}",
+        # `null` is rare in what the tokenizer was trained on, and stays in letters.
+        "total", '":', "n", "u", "l", "l", "}",
     ]  # fmt: skip
 
 

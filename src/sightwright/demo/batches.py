@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,7 +70,7 @@ def encode_pool(drawn: list[lessons.Lesson], tokenizer: PreTrainedTokenizerBase)
     height, width = drawn[0].pixels_HW.shape
     num_image_tokens = height * width // (PATCH * MERGE) ** 2
     # One template for all: the question takes the place of a word that no question holds.
-    content = [{"type": "image"}, {"type": "text", "text": "QUESTION"}]
+    content: Any = [{"type": "image"}, {"type": "text", "text": "QUESTION"}]
     frame = tokenizer.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
     )

@@ -67,12 +67,12 @@ def field_scores(answers: list[str], labels: list[dict[str, Any]]) -> dict[str, 
 
 @torch.no_grad()
 def read_documents(
-    model: Qwen3VLForConditionalGeneration,
+    model: Any,
     tokenizer: PreTrainedTokenizerFast,
     documents: list[Document],
     question: str = lessons.EXTRACT,
 ) -> list[str]:
-    """Greedy answers, 32 documents at a time (one question: no padding is needed)."""
+    """Greedy answers of a Qwen3-VL, 32 documents at a time (one question: no padding is needed)."""
     no_glyphs = np.empty((0, 3), dtype=np.float32)
     drawn = [
         lessons.Lesson(lessons.render(document.pdf), question, "", document.kind, no_glyphs)

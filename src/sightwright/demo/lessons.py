@@ -24,6 +24,7 @@ from sightwright.draw.documents import (
     DEFECTS,
     KINDS,
     TEMPLATES,
+    Defect,
     amount,
     draw_document,
     draw_stamp,
@@ -150,7 +151,7 @@ def document_lesson(seed: int) -> tuple[Lesson, Lesson]:
     """A document of a taught layout: (read it all, extract it)."""
     rng = random.Random(f"document:{seed}")
     kind = rng.choice(KINDS)
-    defects = [defect for defect in DEFECTS if rng.random() < 0.2]
+    defects: list[Defect] = [defect for defect in DEFECTS if rng.random() < 0.2]
     document = draw_document(kind, rng.choice(TEMPLATES[kind]), seed, defects=defects)
     pixels = render(document.pdf)
     question = phrase(kind, list(document.label), rng)

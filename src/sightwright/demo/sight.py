@@ -21,10 +21,13 @@ from transformers.vision_utils import (
 from sightwright.demo import lessons
 from sightwright.demo.batches import MERGE, PATCH, Batch
 
+# Typed as tensors in transformers, but made and read as tuples with one entry an image.
+Features = Any
+
 
 def see(
     model: Qwen3VLForConditionalGeneration, patches_BND: Tensor, grid: tuple[int, int]
-) -> BaseModelOutputWithDeepstackFeatures:
+) -> Features:
     """The stock ViT on images of one size, as a batch; equal to its forward (tested), and faster.
 
     The stock forward attends image by image in a Python loop, and convolves where a matrix product
@@ -53,10 +56,9 @@ def see(
         if index in vision.deepstack_visual_indexes:
             merger = vision.deepstack_merger_list[len(deepstack)]
             deepstack.append(merger(hidden.flatten(0, 1)))
-    merged = vision.merger(hidden.flatten(0, 1))
-    return BaseModelOutputWithDeepstackFeatures(
-        pooler_output=(merged,), deepstack_features=[(layer,) for layer in deepstack]
-    )
+    merged: Any = (vision.merger(hidden.flatten(0, 1)),)
+    layers: Any = [(layer,) for layer in deepstack]
+    return BaseModelOutputWithDeepstackFeatures(pooler_output=merged, deepstack_features=layers)
 
 
 def _vision_positions(
@@ -80,7 +82,7 @@ def _vision_positions(
 def answer_logits(
     model: Qwen3VLForConditionalGeneration,
     batch: Batch,
-    seen: BaseModelOutputWithDeepstackFeatures | None = None,
+    seen: Features | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Logits [T, V] of the answer rows only, and the ids [T] that they ought to predict."""
     seen = seen or see(model, batch.patches_BND, batch.grid)
@@ -107,7 +109,7 @@ class GlyphHeads(nn.Module):
         self.classes = len(lessons.ALPHABET) + 1
         self.heads = nn.ModuleList(nn.Linear(width, 2 * self.classes) for _ in range(count))
 
-    def loss(self, seen: BaseModelOutputWithDeepstackFeatures, glyphs_BNS: Tensor) -> Tensor:
+    def loss(self, seen: Features, glyphs_BNS: Tensor) -> Tensor:
         """The mean cross-entropy of all slots, over the heads."""
         features = [seen.pooler_output[0], *(layer[0] for layer in seen.deepstack_features or [])]
         wanted = glyphs_BNS.reshape(-1)

@@ -143,8 +143,8 @@ def new_pupil(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> Pupil:
     """An untaught model, the same for the same seed."""
     config = tiny.build_config(tokenizer)
     model = tiny.build_model(config, plan.seed)
-    width = config.vision_config.out_hidden_size
-    heads = GlyphHeads(width, 1 + len(config.vision_config.deepstack_visual_indexes))
+    vision: Any = config.vision_config
+    heads = GlyphHeads(vision.out_hidden_size, 1 + len(vision.deepstack_visual_indexes))
     optimizer = torch.optim.AdamW(
         [*model.parameters(), *heads.parameters()], lr=plan.peak_lr, betas=(0.9, 0.98)
     )

@@ -167,7 +167,12 @@ def build_config(tokenizer: PreTrainedTokenizerFast) -> Qwen3VLConfig:
         "deepstack_visual_indexes": [0, 1],
         "initializer_range": 0.07,
     }
-    ids = tokenizer.convert_tokens_to_ids
+    ids: Any = tokenizer.convert_tokens_to_ids
+    # transformers takes the token ids by keyword and does not declare them.
+    special: dict[str, Any] = {
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
     return Qwen3VLConfig(
         text_config=text,
         vision_config=vision,
@@ -176,8 +181,7 @@ def build_config(tokenizer: PreTrainedTokenizerFast) -> Qwen3VLConfig:
         vision_start_token_id=ids("<|vision_start|>"),
         vision_end_token_id=ids("<|vision_end|>"),
         tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
+        **special,
     )
 
 
@@ -185,9 +189,9 @@ def build_model(config: Qwen3VLConfig, seed: int) -> Qwen3VLForConditionalGenera
     """The untaught model, in fp32, the same for the same seed."""
     torch.manual_seed(seed)
     model = Qwen3VLForConditionalGeneration(config)
-    tokenizer_eos = config.text_config.eos_token_id
-    model.generation_config.eos_token_id = tokenizer_eos
-    model.generation_config.pad_token_id = config.text_config.pad_token_id
+    text_config = config.get_text_config()
+    model.generation_config.eos_token_id = text_config.eos_token_id
+    model.generation_config.pad_token_id = text_config.pad_token_id
     model.generation_config.do_sample = False
     return model.float()
 
