@@ -47,9 +47,15 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
     ] = False,
 ) -> None:
+    import os
+    import sys
+
     from sightwright import logs
 
     logs.configure(verbose)
+    if not sys.stderr.isatty():
+        # The hub's bars redraw themselves; in a log file every redraw is a line.
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def main(arguments: list[str] | None = None) -> None:

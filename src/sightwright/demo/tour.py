@@ -6,11 +6,13 @@ module adds is the drawing of the documents, the asking of the server, and the s
 
 import base64
 import contextlib
+import logging
+import shlex
 import shutil
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,24 +161,37 @@ class Tour:
         from sightwright.serve.running import running_server
         from sightwright.serve.service import service_of
 
-        with self._step("serve", f"sightwright serve --model {self._path('merged')}"):
+        title = f"sightwright serve --model {self._path('merged')}"
+        with self._step("serve", title), _without_request_lines():
             service = service_of(self.out / "merged")
             with running_server(service) as url:
                 return ask(url, held_out, schema_of(NEW_TEMPLATE))
 
     def _verb(self, name: str, arguments: list[str]) -> None:
         # The summary alone goes to stdout; what the verbs print is the story.
-        title = f"sightwright {' '.join(arguments)}"
+        title = f"sightwright {shlex.join(arguments)}"
         with self._step(name, title), contextlib.redirect_stdout(sys.stderr):
             self.run_verb(arguments)
 
     @contextlib.contextmanager
-    def _step(self, name: str, title: str) -> Iterator[None]:
+    def _step(self, name: str, title: str) -> Generator[None]:
         console = logs.console(stderr=True)
-        console.print(f"\n[bold]$ {title}[/bold]", soft_wrap=True)
+        console.print(f"\n$ {title}", style="bold", markup=False, soft_wrap=True)
         started = time.monotonic()
         yield
         self.seconds[name] = round(time.monotonic() - started, 1)
+
+
+@contextlib.contextmanager
+def _without_request_lines() -> Generator[None]:
+    """The server logs a line a request; the tour shows them as one bar."""
+    logger = logs.get_logger("sightwright.serve")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def shipped(path: str) -> Path:

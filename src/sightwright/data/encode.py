@@ -1,0 +1,154 @@
+"""Records → token ids with their supervised mask, checked before anything is trained on them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from sightwright.chat import ChatTokenizer, Rendered, render
+from sightwright.data.sizes import Grid, grid_of, grid_tokens
+from sightwright.errors import DataError
+from sightwright.records import ChatRecord, Message, Text
+from sightwright.vision import VisionSpec
+
+if TYPE_CHECKING:
+    from sightwright.tasks.extract import ExtractTask
+
+Arrange = Callable[[ChatRecord], tuple[Message, ...]]
+"""What a task makes of a record: the conversation to learn, its answer last."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a record stands, for messages: `train.jsonl` record 7 (invoice-12)."""
+
+    dataset: str
+    index: int
+    id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.dataset} record {self.index}" + (f" ({self.id})" if self.id else "")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A conversation ready for a batch, its images not yet decoded.
+
+    Attributes:
+        ids: token ids, every image expanded to its number of pads.
+        supervised: for each id, whether the loss falls on predicting it.
+        image_starts: index of the first pad of each image.
+        grids: patches of each image.
+        images: their references, in the same order.
+    """
+
+    ids: list[int]
+    supervised: list[bool]
+    image_starts: list[int]
+    grids: tuple[Grid, ...]
+    images: tuple[str, ...]
+    place: Place
+
+    @property
+    def length(self) -> int:
+        return len(self.ids)
+
+
+class OverLengthError(DataError):
+    """A record that reaches the length limit."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """How this run turns records into tokens.
+
+    Attributes:
+        arrange: the task's conversation of a record.
+        max_length: a record that *reaches* it is an error: no truncation, no silent drop.
+        supervise: the last assistant turn, or every one.
+    """
+
+    tokenizer: ChatTokenizer
+    spec: VisionSpec
+    arrange: Arrange
+    max_length: int
+    supervise: Literal["last", "all_turns"] = "last"
+
+    def messages(self, record: ChatRecord, place: Place) -> tuple[Message, ...]:
+        """The conversation to learn.
+
+        Raises:
+            DataError: the task finds no answer in the record, or a wrong one.
+        """
+        try:
+            return self.arrange(record)
+        except DataError as error:
+            raise _at(place, error) from None
+
+    def encode(
+        self, messages: Sequence[Message], sizes: Sequence[tuple[int, int]], place: Place
+    ) -> Encoded:
+        """Token ids of a conversation whose images have these (width, height) in pixels.
+
+        Raises:
+            DataError: nothing to learn, or image placeholders that are not the image tokens.
+            OverLengthError: the length reaches `max_length`.
+        """
+        images = tuple(image for message in messages for image in message.images)
+        try:
+            grids = tuple(grid_of(width, height, self.spec) for width, height in sizes)
+            tokens = [grid_tokens(grid, self.spec) for grid in grids]
+            rendered = render(messages, self.tokenizer, tokens, supervise=self.supervise)
+        except DataError as error:
+            raise _at(place, error) from None
+        self._check(rendered, tokens, place)
+        starts = rendered.image_starts
+        return Encoded(rendered.ids, rendered.supervised, starts, grids, images, place)
+
+    def _check(self, rendered: Rendered, image_tokens: Sequence[int], place: Place) -> None:
+        pads = rendered.ids.count(self.tokenizer.image_pad)
+        if pads != sum(image_tokens) or len(rendered.image_starts) != len(image_tokens):
+            raise DataError(
+                f"{pads} image placeholders for {sum(image_tokens)} image tokens", where=str(place)
+            )
+        if not any(rendered.supervised):
+            raise DataError(
+                "no assistant turn, so there is nothing to learn",
+                where=str(place),
+                remedy="end every training record with an assistant message",
+            )
+        if len(rendered.ids) >= self.max_length:
+            raise OverLengthError(
+                f"{len(rendered.ids)} tokens ({pads} of them image tokens) reach the limit of "
+                f"{self.max_length}",
+                where=str(place),
+                remedy="raise global_max_length (or template.max_length), or lower "
+                "template.max_pixels: fewer pixels are fewer image tokens",
+            )
+
+
+def arrange_extraction(task: "ExtractTask") -> Arrange:
+    """The served prompt of a document, and its label as the decoder would write it."""
+
+    def arrange(record: ChatRecord) -> tuple[Message, ...]:
+        if not record.id:
+            raise DataError("an extraction record needs an 'id'")
+        answer = Message("assistant", (Text(task.target(task.gold(record))),))
+        return (*task.prompt_of(record), answer)
+
+    return arrange
+
+
+def arrange_chat(system: str | None) -> Arrange:
+    """The record's own turns; `system` (template.system) opens those that bring none."""
+
+    def arrange(record: ChatRecord) -> tuple[Message, ...]:
+        if system is None or record.messages[0].role == "system":
+            return record.messages
+        return (Message("system", (Text(system),)), *record.messages)
+
+    return arrange
+
+
+def _at(place: Place, error: DataError) -> DataError:
+    where = f"{place}: {error.where}" if error.where else str(place)
+    return DataError(error.message, where=where, remedy=error.remedy)

@@ -1,0 +1,44 @@
+"""Sizes from headers are the sizes of the opened images."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from sightwright.data.sizes import image_size
+from sightwright.errors import ImageError
+from sightwright.images import encode_data_url, open_image
+
+
+def test_plain(tmp_path: Path) -> None:
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+    assert image_size("a.png", tmp_path) == (30, 20)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tiff"])
+@pytest.mark.parametrize(("orientation", "size"), [(1, (30, 20)), (6, (20, 30)), (3, (30, 20))])
+def test_turned_by_exif(tmp_path: Path, name: str, orientation: int, size: tuple[int, int]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (30, 20)).save(tmp_path / name, exif=exif)
+    assert open_image(name, tmp_path).size == size
+    assert image_size(name, tmp_path) == size
+
+
+def test_data_url() -> None:
+    assert image_size(encode_data_url(Image.new("RGB", (5, 7)))) == (5, 7)
+
+
+def test_nothing_is_decoded(tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200)).save(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "half.png").write_bytes(data[: len(data) // 2])
+    assert image_size("half.png", tmp_path) == (300, 200)
+
+
+def test_missing_and_broken(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("not an image")
+    with pytest.raises(ImageError, match="no such image file"):
+        image_size("none.png", tmp_path)
+    with pytest.raises(ImageError, match="not a readable image"):
+        image_size("text.png", tmp_path)
