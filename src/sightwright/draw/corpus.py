@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sightwright.canonical import write_bytes, write_text
 from sightwright.draw.documents import (
     DEFECTS,
     KINDS,
@@ -53,9 +54,9 @@ def draw_corpus(
     for document in documents(kind_or_template, count, seed, defect_share=defect_share):
         name = f"{document.template.replace('/', '-')}-{document.seed:06d}"
         pdf, label = out_dir / f"{name}.pdf", out_dir / f"{name}.json"
-        _write(pdf, document.pdf)
+        write_bytes(pdf, document.pdf)
         text = json.dumps(document.label, ensure_ascii=False, indent=2) + "\n"
-        _write(label, text.encode("utf-8"))
+        write_text(label, text)
         drawn.append(Drawn(name, pdf, label, document.label))
     return drawn
 
@@ -89,10 +90,3 @@ def _resolve(kind_or_template: str) -> tuple[Kind, tuple[str, ...]]:
     if kind_or_template == NEW_TEMPLATE:
         return "receipt", (NEW_TEMPLATE,)
     raise ValueError(f"neither a kind nor a template: {kind_or_template!r}; kinds: {KINDS}")
-
-
-def _write(path: Path, content: bytes) -> None:
-    # Through a neighbour and a rename, so that a killed run leaves no half file behind.
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
