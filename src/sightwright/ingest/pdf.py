@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -97,7 +99,7 @@ def ingest_pdfs(
     sources = find_files(places, ".pdf")
     with pages.being_written(out):
         for left_over in out.glob(".*.partial"):
-            _discard(left_over)
+            _discard_left_over(left_over)
         jobs = _jobs(sources, out, policy)
         outcomes = _draw_all(jobs, num_workers, limits or Limits(), work or draw_document)
         report = PdfReport(tuple(outcomes[job.id] for job in jobs))
@@ -210,6 +212,15 @@ def _save(image: Any, path: Path, policy: RenderPolicy) -> None:
 
 def _suffix(policy: RenderPolicy) -> str:
     return "jpg" if policy.image_format == "jpeg" else "png"
+
+
+def _discard_left_over(folder: Path) -> None:
+    """Remove what a killed run left, though a worker of it may not have noticed its end yet."""
+    # Under another name it is out of that worker's reach; it may also have just become whole.
+    aside = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}.partial")
+    with suppress(FileNotFoundError):
+        folder.rename(aside)
+        shutil.rmtree(aside)
 
 
 def _discard(folder: Path) -> None:
