@@ -147,7 +147,7 @@ def test_qlora_means_four_bits() -> None:
     loaded = load_text("tuner: {train_type: qlora}", "x.yaml")
     assert loaded.config.quantization.quant_bits == 4
     assert loaded.provenance["quantization.quant_bits"] == "x.yaml:1 (train_type qlora)"
-    assert loaded.config.load_in_4bit
+    assert loaded.config.quantization.quant_bits == 4
 
 
 def test_the_one_length_knob_sets_both_lengths_and_forbids_truncation() -> None:
@@ -177,6 +177,18 @@ def test_a_real_name_under_data_dataset_is_warned_of() -> None:
     assert load_text("data: {dataset: [dummy]}").warnings == ()
     (warning,) = load_text("data: {dataset: [train.jsonl]}").warnings
     assert "records are read from custom.train_jsonl" in warning
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("serve: {port: 9000}", "serve"),
+        ("eval: {bootstrap_samples: 10}", "eval.bootstrap_samples"),
+    ],
+)
+def test_a_key_that_no_verb_reads_is_warned_of(text: str, key: str) -> None:
+    (warning,) = load_text(text, "x.yaml").warnings
+    assert warning.startswith(f"x.yaml:1: {key}: not read by this version: ")
 
 
 def test_a_prompt_may_be_the_name_of_a_text_file(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_the_extraction_recipes_have_the_documents_numbers(name: str) -> None:
     assert (tuner.freeze_llm, tuner.freeze_vit, tuner.freeze_aligner) == (False, True, True)
     assert config.task.max_output_tokens == 512
     assert config.template.max_pixels is not None
-    assert config.load_in_4bit == ("qlora" in name)
+    assert (config.quantization.quant_bits == 4) == ("qlora" in name)
 
 
 @pytest.mark.parametrize(

@@ -47,12 +47,6 @@ class Config(Section):
     serve: Serve = Field(default_factory=Serve, description="the server")
 
     @property
-    def load_in_4bit(self) -> bool:
-        """QLoRA, by either spelling: train_type qlora (which sets quant_bits), or lora with
-        quant_bits 4."""
-        return self.quantization.quant_bits == 4
-
-    @property
     def quantizes_base(self) -> bool:
         return self.quantization.quant_bits is not None
 

@@ -1,6 +1,7 @@
 """What can be run but deserves a look."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 from sightwright.config.schema import Config
 from sightwright.config.tree import Branch, nearest_place
@@ -10,11 +11,27 @@ OUTPUT_LIMIT_RANGE = (256, 768)
 
 PLACEHOLDERS = {"dummy", "placeholder"}
 
+UNREAD = {
+    "serve": "the options of `sightwright serve` are what counts",
+    "export": "the options of `sightwright merge` are what counts",
+    "eval.bootstrap_samples": "evaluation during training computes no intervals",
+}
+"""Known keys that no verb of this version reads, and what to use in their place."""
+
 
 def warnings_of(config: Config, root: Branch) -> Iterator[str]:
     """One line a finding: `file:line: key: what`."""
-    for key, text in _findings(config):
+    for key, text in [*_findings(config), *_unread(config)]:
         yield f"{nearest_place(root, key.split('.'))}: {key}: {text}"
+
+
+def _unread(config: Config) -> Iterator[tuple[str, str]]:
+    # A default says nothing that could be ignored: a resolved file spells all of them out.
+    plain = Config()
+    for key, why in UNREAD.items():
+        read = attrgetter(key)
+        if read(config) != read(plain):
+            yield key, f"not read by this version: {why}"
 
 
 def _findings(config: Config) -> Iterator[tuple[str, str]]:
