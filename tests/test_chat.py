@@ -139,3 +139,10 @@ def test_a_tokenizer_without_control_tokens_is_refused() -> None:
 
     with pytest.raises(ModelError, match="no control token"):
         ChatTokenizer(Tokenizer(models.BPE()).to_str())
+
+
+def test_the_bytes_of_the_tokens_are_the_text() -> None:
+    text = 'Größe 12 m², "日本" \x00\n😀'
+    ids = TOKENIZER.encode(text)
+    assert b"".join(TOKENIZER.token_bytes(ids)) == text.encode()
+    assert TOKENIZER.token_bytes([TOKENIZER.im_end]) == (b"",)

@@ -32,6 +32,18 @@ CONTROL_TOKENS = {
 }
 
 
+def _bytes_by_character() -> dict[str, int]:
+    """How a byte-level BPE spells the 256 bytes: the printable ones of Latin-1 as they are, the
+    others, in order, from U+0100 on."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    as_they_are = {chr(byte): byte for byte in printable}
+    return as_they_are | {chr(0x100 + i): byte for i, byte in enumerate(others)}
+
+
+_BYTE_OF = _bytes_by_character()
+
+
 class ChatTokenizer:
     """A checkpoint's tokenizer, with control tokens kept apart from text."""
 
@@ -87,6 +99,13 @@ class ChatTokenizer:
     def encode(self, text: str) -> list[int]:
         """Token ids of plain text: a control token's name inside it is text too."""
         return self._plain.encode(text, add_special_tokens=False).ids
+
+    def token_bytes(self, ids: Sequence[int]) -> tuple[bytes, ...]:
+        """What each token writes; a control token writes nothing."""
+        return tuple(
+            b"" if i in self.control_ids else bytes(_BYTE_OF[c] for c in self._plain.id_to_token(i))
+            for i in ids
+        )
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`, control tokens left out."""

@@ -208,7 +208,7 @@ def test_the_end_of_the_turn_stops_and_is_not_part_of_the_answer(
     for end in (tokenizer.im_end, tokenizer.end_of_text):
         biased(model, {end: 100.0})
         completion = engine.generate([ask("Read.", page(32, 32))])[0]
-        assert completion == Completion("", "stop", completion.prompt_tokens, 0, ())
+        assert completion == Completion("", "stop", completion.prompt_tokens, 0, (), ())
 
 
 def biased(model: PreTrainedModel, bias: dict[int, float]) -> None:

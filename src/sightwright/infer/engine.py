@@ -43,6 +43,8 @@ class Completion:
         finish_reason: "stop" when the model ended its turn, "length" when the limit cut it.
         prompt_tokens: image tokens included.
         completion_tokens: tokens of the answer, the end of its turn not counted.
+        tokens: the bytes of each completion token, in order; joined they are `text` in UTF-8. A
+            token may end inside a character.
         logprobs: natural log of the probability of each chosen token among those allowed at its
             step; one for each completion token, in order.
     """
@@ -51,6 +53,7 @@ class Completion:
     finish_reason: FinishReason
     prompt_tokens: int
     completion_tokens: int
+    tokens: tuple[bytes, ...]
     logprobs: tuple[float, ...]
 
 

@@ -34,15 +34,16 @@ class FakeEngine:
 
 
 def _complete(request: Request, answer: str) -> Completion:
-    limit = request.max_tokens * CHARACTERS_PER_TOKEN
-    cut = len(answer) > limit
-    text = answer[:limit]
-    num_tokens = -(-len(text) // CHARACTERS_PER_TOKEN)
+    size = CHARACTERS_PER_TOKEN
+    pieces = [answer[i : i + size] for i in range(0, len(answer), size)]
+    tokens = tuple(piece.encode() for piece in pieces[: request.max_tokens])
+    cut = len(pieces) > request.max_tokens
     prompt = sum(len(message.text) for message in request.messages)
     return Completion(
-        text=text,
+        text=b"".join(tokens).decode(),
         finish_reason="length" if cut else "stop",
-        prompt_tokens=prompt // CHARACTERS_PER_TOKEN,
-        completion_tokens=num_tokens,
-        logprobs=(0.0,) * num_tokens,
+        prompt_tokens=prompt // size,
+        completion_tokens=len(tokens),
+        tokens=tokens,
+        logprobs=(0.0,) * len(tokens),
     )

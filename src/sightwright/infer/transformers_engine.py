@@ -200,6 +200,7 @@ class TransformersEngine:
             finish_reason=row.finish or "length",
             prompt_tokens=len(row.prompt),
             completion_tokens=len(row.ids),
+            tokens=self.tokenizer.token_bytes(row.ids),
             logprobs=tuple(row.logprobs),
         )
 
