@@ -8,7 +8,9 @@ from sightwright.config.load import load_config
 from sightwright.config.support import missing_for_training, unsupported
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = sorted((ROOT / "configs").rglob("*.yaml"))
+SHIPPED = sorted(
+    path for path in (ROOT / "configs").rglob("*.yaml") if path.parent.name != "accelerate"
+)
 SNIPPETS = sorted((Path(__file__).parent / "snippets").glob("*.yaml"))
 
 

@@ -10,6 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+LAUNCHERS = {
+    "torchrun": ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"],
+    "accelerate": [
+        *("-m", "accelerate.commands.launch", "--num_processes", "2"),
+        *("--config_file", "configs/accelerate/ddp.yaml"),
+    ],
+}
 ANSWERS = ["a", '{"total":"12.50","date":"2024-01-31"}', "no", '{"name":"North Pier Supplies"}']
 
 
@@ -53,8 +60,8 @@ def test_two_ranks_take_the_same_step_as_one(
         }
 
     one = first_loss(config("one"), tmp_path, [])
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    two = first_loss(config("two"), tmp_path, launcher)
-    assert two["train/loss"] == pytest.approx(one["train/loss"], rel=1e-5)
-    assert two["train/grad_norm"] == pytest.approx(one["train/grad_norm"], rel=1e-4)
-    assert two["train/token_acc"] == pytest.approx(one["train/token_acc"], rel=1e-6)
+    for name, launcher in LAUNCHERS.items():
+        two = first_loss(config(name), tmp_path, launcher)
+        assert two["train/loss"] == pytest.approx(one["train/loss"], rel=1e-5)
+        assert two["train/grad_norm"] == pytest.approx(one["train/grad_norm"], rel=1e-4)
+        assert two["train/token_acc"] == pytest.approx(one["train/token_acc"], rel=1e-6)
