@@ -1,10 +1,12 @@
 """Sizes from headers are the sizes of the opened images."""
 
+import io
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from loopback_web import Web
 from sightwright.data.sizes import image_size
 from sightwright.errors import ImageError
 from sightwright.images import encode_data_url, open_image
@@ -29,6 +31,17 @@ def test_data_url() -> None:
     assert image_size(encode_data_url(Image.new("RGB", (5, 7)))) == (5, 7)
 
 
+def test_on_the_web(web: Web) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (9, 7)).save(buffer, format="PNG")
+    url = web.serve("/a.png", buffer.getvalue())
+    assert image_size(url) == (9, 7)
+    assert open_image(url).size == (9, 7)
+    assert web.asked == ["/a.png"]
+    with pytest.raises(ImageError, match="the server answers 404"):
+        image_size(web.url + "/none.png")
+
+
 def test_nothing_is_decoded(tmp_path: Path) -> None:
     Image.new("RGB", (300, 200)).save(tmp_path / "a.png")
     data = (tmp_path / "a.png").read_bytes()
@@ -36,9 +49,21 @@ def test_nothing_is_decoded(tmp_path: Path) -> None:
     assert image_size("half.png", tmp_path) == (300, 200)
 
 
+def test_a_damaged_orientation_is_an_image_error(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (8, 4)).save(path, exif=exif)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"Exif\0\0MM\0*", b"Exif\0\0MM\t*"))
+    assert path.read_bytes() != data
+    with pytest.raises(ImageError, match=r"a\.jpg: broken image"):
+        image_size("a.jpg", tmp_path)
+
+
 def test_missing_and_broken(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("not an image")
     with pytest.raises(ImageError, match="no such image file"):
         image_size("none.png", tmp_path)
-    with pytest.raises(ImageError, match="not a readable image"):
+    with pytest.raises(ImageError, match="not an image"):
         image_size("text.png", tmp_path)

@@ -1,11 +1,18 @@
 """Sizes, grids and token counts of images from their headers: no pixel is decoded to plan."""
 
 import io
-import warnings
 from pathlib import Path
 
-from sightwright.errors import ImageError
-from sightwright.images import FORMATS, decode_data_url, resolve_path, smart_resize
+from sightwright.images import (
+    FORMATS,
+    bytes_elsewhere,
+    decoding,
+    is_elsewhere,
+    place_of,
+    refuse_more_pages,
+    resolve_path,
+    smart_resize,
+)
 from sightwright.vision import VisionSpec
 
 Grid = tuple[int, int, int]
@@ -45,27 +52,22 @@ def image_tokens(width: int, height: int, spec: VisionSpec) -> int:
 def image_size(reference: str, root: Path | None = None) -> tuple[int, int]:
     """(width, height) in pixels, as the image stands after its EXIF orientation is applied.
 
-    Raises:
-        ImageError: missing, not an image, or not readable.
-    """
-    from PIL import Image, UnidentifiedImageError
+    An http(s) image is fetched for it, once: the cache has it when it is opened.
 
-    if reference.startswith("data:"):
-        where, source = "a data URL", io.BytesIO(decode_data_url(reference))
+    Raises:
+        ImageError: missing, not to be had, not an image, of several pages, or not readable.
+    """
+    from PIL import Image
+
+    where = place_of(reference, root)
+    if is_elsewhere(reference):
+        source = io.BytesIO(bytes_elsewhere(reference))
     else:
         source = resolve_path(reference, root)
-        where = str(source)
-    try:
-        with warnings.catch_warnings():
-            # The size limit is checked, and answered with an error, where the image is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source, formats=FORMATS) as image:
-                turned = _orientation(image) in _TURNED_ORIENTATIONS
-                return (image.height, image.width) if turned else (image.width, image.height)
-    except FileNotFoundError:
-        raise ImageError("no such image file", where=where) from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
-        raise ImageError(f"not a readable image: {error}", where=where) from None
+    with decoding(where), Image.open(source, formats=FORMATS) as image:
+        refuse_more_pages(image, where)
+        turned = _orientation(image) in _TURNED_ORIENTATIONS
+        return (image.height, image.width) if turned else (image.width, image.height)
 
 
 def _orientation(image: object) -> int:

@@ -1,0 +1,24 @@
+"""Fixtures that tests of several packages share."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loopback_web import Web
+
+
+@pytest.fixture
+def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    """A server of this test's own, and a cache folder of its own."""
+    monkeypatch.setenv("SIGHTWRIGHT_CACHE", str(tmp_path / "cache"))
+    web = Web()
+    thread = threading.Thread(target=web.server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield web
+    finally:
+        web.server.shutdown()
+        thread.join()
+        web.server.server_close()
