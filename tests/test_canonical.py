@@ -38,11 +38,22 @@ def test_a_number_equals_its_float_and_survives_a_process_boundary() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"a":1,"a":2}', '{"b":{"a":1,"a":1}}', "NaN", "[Infinity]", r'["\ud800"]', rb'["\uDC00x"]'],
-)
+    ['{"a":1,"a":2}', '{"b":{"a":1,"a":1}}', "NaN", "[Infinity]", r'["\ud800"]', rb'["\uDC00x"]',
+     b'["\xed\xa0\x80"]'],
+)  # fmt: skip
 def test_what_is_not_strict_json_is_refused(text: str | bytes) -> None:
     with pytest.raises(ValueError):
         canonical.loads(text)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, b'{"a":' * 100_000])
+def test_what_is_nested_too_deep_is_refused_as_not_readable(text: str | bytes) -> None:
+    with pytest.raises(ValueError, match="nested too deep"):
+        canonical.loads(text)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
+    assert canonical.loads(b'\xef\xbb\xbf{"a":1}') == {"a": 1}
 
 
 def test_a_whole_surrogate_pair_is_a_character() -> None:

@@ -1,13 +1,22 @@
 """The certificate: what is written is read back, and nothing else is."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sightwright import certificate
-from sightwright.certificate import Certificate, Parity, Pixels, StoredSchema, Task
+from sightwright.certificate import (
+    Calibration,
+    Certificate,
+    Parity,
+    Pixels,
+    StoredSchema,
+    Task,
+    digest_of,
+)
 from sightwright.errors import ModelError
 from sightwright.schema import DocumentSchema, compile_schema
 
@@ -129,3 +138,81 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "sightwright.json").write_text(text, "utf-8")
     with pytest.raises(ModelError, match=r"sightwright\.json"):
         certificate.read(tmp_path)
+
+
+def _calibration(**changes: Any) -> Calibration:
+    values: dict[str, Any] = {
+        "schema_name": "invoice",
+        "schema_digest": digest_of(_document()),
+        "pooled": ((0.25, 0.0), (0.5, 0.5), (1.0, 0.5)),
+        "per_field": {"lines[].price": ((0.9, 1.0),)},
+        "threshold": 0.75,
+        "target_risk": 0.01,
+        "coverage": 0.8,
+        "risk": 0.0,
+        "risk_bound": 0.0075,
+        "ece_before": 0.125,
+        "ece_after": 0.0,
+        "num_cases": 400,
+        "num_wrong": 30,
+        "num_documents": 80,
+        "data": "größer.jsonl",
+        "data_digest": None,
+        "base_model": "tiny",
+        "adapter_digest": "ab" * 32,
+    }
+    return Calibration(**values | changes)
+
+
+def test_a_calibration_is_read_back(tmp_path: Path) -> None:
+    full = replace(_full(), calibration=_calibration(), adapter_digest="ab" * 32)
+    certificate.write(tmp_path, full)
+    assert certificate.read(tmp_path) == full
+    certificate.write_calibration(tmp_path / "calibration.json", _calibration(threshold=None))
+    read = certificate.read_calibration(tmp_path / "calibration.json")
+    assert read == _calibration(threshold=None)
+
+
+def test_a_certificate_from_before_calibrations_is_read(tmp_path: Path) -> None:
+    path = certificate.write(tmp_path, _full())
+    older = json.loads(path.read_text("utf-8"))
+    del older["calibration"], older["adapter_digest"]
+    path.write_text(json.dumps(older), "utf-8")
+    assert certificate.read(tmp_path) == _full()
+
+
+@pytest.mark.parametrize(
+    "knots",
+    [
+        (),
+        ((0.5, 0.5), (0.4, 0.6)),
+        ((0.5, 0.5), (0.5, 0.6)),
+        ((0.5, 0.5), (0.6, 0.4)),
+        ((0.5, 1.5),),
+        ((-0.1, 0.5),),
+    ],
+)
+def test_knots_that_do_not_rise_are_refused(tmp_path: Path, knots: Any) -> None:
+    with pytest.raises(ValueError, match="the knots of 'lines' do not rise"):
+        _calibration(per_field={"lines": knots})
+    path = tmp_path / "calibration.json"
+    certificate.write_calibration(path, _calibration())
+    path.write_text(
+        json.dumps({**json.loads(path.read_text("utf-8")), "pooled": knots}), encoding="utf-8"
+    )
+    with pytest.raises(ModelError, match=r"not a calibration: .*'pooled' do not rise"):
+        certificate.read_calibration(path)
+
+
+def test_no_calibration_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"cannot be read: No such file"):
+        certificate.read_calibration(tmp_path / "calibration.json")
+    (tmp_path / "other.json").write_text("[]")
+    with pytest.raises(ModelError, match="not a calibration"):
+        certificate.read_calibration(tmp_path / "other.json")
+
+
+def test_a_schema_is_known_by_what_it_allows_not_by_its_name() -> None:
+    assert _calibration().is_for(replace(_document(), name="other"))
+    smaller = {**SCHEMA, "properties": {"number": {"type": "string"}}, "required": []}
+    assert not _calibration().is_for(compile_schema(smaller, "invoice"))

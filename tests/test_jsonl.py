@@ -49,3 +49,25 @@ def test_an_endless_line_does_not_fill_the_memory(
     path.write_text('"short"\n"' + "x" * 100 + '"\n')
     with pytest.raises(DataError, match=r":2: a line of over 10 bytes"):
         list(jsonl.read_lines(path))
+
+
+def test_a_byte_order_mark_belongs_to_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf\r\n{"x":1}\r\n')
+    assert [(line.number, line.data) for line in jsonl.read_lines(path)] == [(2, b'{"x":1}\r\n')]
+
+
+def test_a_line_nested_too_deep_is_named_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"x":1}\n{"x":' + "[" * 100_000 + "\n")
+    with pytest.raises(DataError, match=r"a\.jsonl:2: not JSON: nested too deep"):
+        list(jsonl.read_values(path))
+
+
+def test_what_is_nested_too_deep_to_be_written_is_the_data_s_fault(tmp_path: Path) -> None:
+    value: object = 1
+    for _ in range(100_000):
+        value = [value]
+    with pytest.raises(DataError, match="nested too deep"):
+        jsonl.write_all(tmp_path / "out.jsonl", [value])
+    assert not list(tmp_path.iterdir())

@@ -64,7 +64,10 @@ def test_string_content_is_one_text_item() -> None:
             "has exactly the keys 'type' and 'image'",
         ),
         (record(user({"type": "video", "video": "v.mp4"})), "'video' is none of text, image"),
-        (record(user({"type": "image", "image": ""})), "'image' holds a path or a data URL"),
+        (
+            record(user({"type": "image", "image": ""})),
+            "'image' holds a path, an http(s) URL or a data URL",
+        ),
         (record(user({"type": "text", "text": 3})), "'text' holds text"),
         (record({"role": "tool", "content": "x"}), "role 'tool' is none of"),
         (record({"role": "user", "content": []}), "non-empty list of items"),
@@ -90,3 +93,9 @@ def test_all_breaches_come_together() -> None:
         read_chat_record(record(user(TEXT), {"role": "x", "content": "y"}, colour="red"))
     assert "colour" in str(caught.value)
     assert "messages[1]: role 'x'" in str(caught.value)
+
+
+def test_a_users_message_that_cannot_be_read_is_not_called_missing() -> None:
+    with pytest.raises(DataError) as caught:
+        read_chat_record(record(user({"type": "image", "url": "u.png"})))
+    assert "no user message" not in str(caught.value)

@@ -117,7 +117,7 @@ def test_an_integer_is_written_without_a_fraction() -> None:
         schema.conform(canonical.loads('{"a":3.0}'))
 
 
-def wrap(body: dict[str, Any], **more: Any) -> dict[str, Any]:
+def wrap(body: Any, **more: Any) -> dict[str, Any]:
     return {"type": "object", "properties": {"a": body}, **more}
 
 
@@ -139,6 +139,12 @@ def wrap(body: dict[str, Any], **more: Any) -> dict[str, Any]:
         (wrap({"type": "string"}, required=["b"]), "required keys without a description: ['b']"),
         ({"type": "string"}, "the root of a document's schema"),
         ([], "a JSON Schema is an object"),
+        (wrap(True), "a: the schema true says nothing"),
+        (wrap({"type": "array", "items": False}), "a[]: the schema false says nothing"),
+        (wrap({"anyOf": [True, {"type": "null"}]}), "a: the schema true says nothing"),
+        (wrap({"$ref": "#/$defs/n"}, **{"$defs": {"n": True}}), "a: the schema true says"),
+        (wrap(7), "properties.a: not a JSON Schema: 7 is not"),
+        (wrap({"type": "string", "maxLength": -1}), "properties.a.maxLength: not a JSON Schema"),
         (
             wrap({"$ref": "#/$defs/n"}, **{"$defs": {"n": wrap({"$ref": "#/$defs/n"})}}),
             "refers to itself",
@@ -151,12 +157,28 @@ def test_what_cannot_be_honoured_is_refused_by_name(schema: Any, complaint: str)
     assert complaint in str(caught.value)
 
 
+def test_decimals_of_a_schema_bound_decimals_of_a_document() -> None:
+    text = '{"type": "number", "minimum": 0.50, "maximum": 1e2, "enum": [0.25, 0.75, 100.0]}'
+    schema = compile_schema(wrap(canonical.loads(text)), "bounded")
+    assert schema.problems(canonical.loads('{"a": 0.750}')) == []
+    assert schema.problems(canonical.loads('{"a": 0.25}')) == [
+        "a: 0.25 is less than the minimum of 0.5"
+    ]
+
+
+def test_what_is_wrong_with_a_long_value_is_said_shortly() -> None:
+    schema = compile_schema(wrap({"type": "string", "maxLength": 5}), "short")
+    (problem,) = schema.problems({"a": "x" * 10_000})
+    assert len(problem) < 500
+    assert problem.startswith('a: "xxx') and problem.endswith("is longer than 5 characters")
+
+
 def test_a_schema_file_is_named_after_its_file(tmp_path: Any) -> None:
     path = tmp_path / "invoice.schema.json"
     canonical.write_json(path, INVOICE)
     assert load_schema(path).name == "invoice"
     canonical.write_json(path, wrap({"type": "string", "not": {}}))
-    with pytest.raises(SchemaError, match=r"invoice\.schema\.json: "):
+    with pytest.raises(SchemaError, match=r"invoice\.schema\.json: a: keywords"):
         load_schema(path)
     with pytest.raises(SchemaError, match="no such schema file"):
         load_schema(tmp_path / "none.json")

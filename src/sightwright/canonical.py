@@ -38,17 +38,25 @@ def loads(text: str | bytes) -> Any:
     """Parse strict JSON: spellings of decimals kept; repeated keys, NaN and Infinity refused.
 
     Raises:
-        ValueError: not JSON (`json.JSONDecodeError`), a repeated key, NaN/Infinity, or half of a
-            surrogate pair, which is no character and could not be written again.
+        ValueError: not JSON (`json.JSONDecodeError`), a repeated key, NaN/Infinity, nested too
+            deep to be read, or half of a surrogate pair, which is no character and could not be
+            written again.
     """
-    value = json.loads(
-        text,
-        parse_float=Number,
-        parse_constant=_refuse_constant,
-        object_pairs_hook=_object_without_repeats,
-    )
-    if _may_hold_surrogates(text):
-        json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
+    if isinstance(text, bytes):
+        # As `json.loads` does, but strictly: bytes that spell half a pair are no text.
+        text = text.decode(json.detect_encoding(text))
+    try:
+        value = json.loads(
+            text,
+            parse_float=Number,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_object_without_repeats,
+        )
+        # Only an escape can bring half a pair into a text.
+        if "\\ud" in text.lower():
+            json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
+    except RecursionError:
+        raise ValueError("nested too deep") from None
     return value
 
 
@@ -85,11 +93,6 @@ def write_bytes(path: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _may_hold_surrogates(text: str | bytes) -> bool:
-    # Only an escape can bring half a pair into a text that was read as UTF-8.
-    return (b"\\ud" in text.lower()) if isinstance(text, bytes) else ("\\ud" in text.lower())
 
 
 def _refuse_constant(name: str) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, Literal, cast, get_args
 
 from sightwright import canonical
 from sightwright.errors import SchemaError
+from sightwright.json_schema import check_schema, describe, plain
 
 Merge = Literal["best", "first", "last", "concat"]
 Normaliser = Literal["exact", "text", "number", "date", "code"]
@@ -106,16 +107,17 @@ class DocumentSchema:
 
     def problems(self, value: object) -> list[str]:
         """What is wrong with `value` against the canonical schema: one line each, none if fine."""
-        return [
-            f"{_dotted(error.instance_path)}: {error.message}"
-            for error in self._validator.iter_errors(_plain(value))
-        ]
+        return [describe(error) for error in self._validator.iter_errors(plain(value))]
 
     @cached_property
     def _validator(self) -> Any:
         import jsonschema_rs
 
         return jsonschema_rs.validator_for(self.json_schema)
+
+    def __getstate__(self) -> dict[str, object]:
+        # A validator lives in Rust: a process that is handed the schema makes one of its own.
+        return {key: value for key, value in self.__dict__.items() if key != "_validator"}
 
 
 def load_schema(path: Path) -> DocumentSchema:
@@ -134,18 +136,21 @@ def load_schema(path: Path) -> DocumentSchema:
     try:
         return compile_schema(content, name)
     except SchemaError as error:
-        raise SchemaError(error.message, where=str(path), remedy=error.remedy) from None
+        where = f"{path}: {error.where}" if error.where else str(path)
+        raise SchemaError(error.message, where=where, remedy=error.remedy) from None
 
 
 def compile_schema(schema: object, name: str) -> DocumentSchema:
     """Compile a JSON Schema whose root is an object.
 
     Raises:
-        SchemaError: a keyword that the decoder could not honour, named with its place.
+        SchemaError: no JSON Schema, or a keyword that the decoder could not honour, named with its
+            place.
     """
     if not isinstance(schema, Mapping):
         raise SchemaError(f"a JSON Schema is an object, not {type(schema).__name__}")
-    whole = dict(cast("Mapping[str, Any]", schema))
+    whole = cast("dict[str, Any]", plain(dict(cast("Mapping[str, Any]", schema))))
+    check_schema(whole)
     root = _Compiler(whole).node(whole, path="", nullable=False, refs=())
     if root.kind != "object" or not root.properties:
         raise SchemaError(
@@ -165,10 +170,8 @@ class _Compiler:
             for name, body in cast("dict[str, Any]", whole.get(group, {})).items()
         }
 
-    def node(
-        self, schema: dict[str, Any], *, path: str, nullable: bool, refs: tuple[str, ...]
-    ) -> Node:
-        schema, nullable, refs = self._resolved(schema, path, nullable, refs)
+    def node(self, written: object, *, path: str, nullable: bool, refs: tuple[str, ...]) -> Node:
+        schema, nullable, refs = self._resolved(written, path, nullable, refs)
         _refuse_unhonoured(schema, path)
         types = _types(schema, path)
         nullable = nullable or "null" in types
@@ -182,9 +185,10 @@ class _Compiler:
         return _scalar(schema, types, path, nullable)
 
     def _resolved(
-        self, schema: dict[str, Any], path: str, nullable: bool, refs: tuple[str, ...]
+        self, written: object, path: str, nullable: bool, refs: tuple[str, ...]
     ) -> tuple[dict[str, Any], bool, tuple[str, ...]]:
         """Write out `$ref`, and `anyOf: [X, null]` as a nullable X."""
+        schema: dict[str, Any] = _described(written, path)
         while True:
             if "$ref" in schema:
                 name: str = str(schema["$ref"])
@@ -194,9 +198,11 @@ class _Compiler:
                     raise _error(path, f"$ref {name!r} names no definition of this schema")
                 refs += (name,)
                 beside = {k: v for k, v in schema.items() if k != "$ref"}
-                schema = {**self._definitions[name], **beside}
+                schema = {**_described(self._definitions[name], path), **beside}
                 continue
-            branches = cast("list[dict[str, Any]]", schema.get("anyOf", []))
+            branches = [
+                _described(branch, path) for branch in cast("list[object]", schema.get("anyOf", []))
+            ]
             real = [branch for branch in branches if branch.get("type") != "null"]
             if len(real) == 1:
                 nullable = nullable or len(branches) > 1
@@ -213,7 +219,7 @@ class _Compiler:
         if schema.get("additionalProperties") not in (None, False):
             raise _error(path, "additionalProperties must be false: a document has fixed keys")
         required = set(cast("list[str]", schema.get("required", [])))
-        described = cast("dict[str, dict[str, Any]]", schema.get("properties", {}))
+        described = cast("dict[str, object]", schema.get("properties", {}))
         if undescribed := required - set(described):
             raise _error(path, f"required keys without a description: {sorted(undescribed)}")
         properties = {
@@ -324,6 +330,15 @@ def _normaliser(schema: dict[str, Any], types: list[str], path: str) -> Normalis
     return "exact"
 
 
+def _described(schema: object, path: str) -> dict[str, Any]:
+    if not isinstance(schema, dict):
+        raise _error(
+            path, f"the schema {canonical.dumps(schema)} says nothing of its values",
+            remedy="describe them: {\"type\": …}",
+        )  # fmt: skip
+    return cast("dict[str, Any]", schema)
+
+
 def _error(path: str, message: str, remedy: str | None = None) -> SchemaError:
     return SchemaError(message, where=path or "the root", remedy=remedy)
 
@@ -356,21 +371,3 @@ def _unspeakable(node: Node, value: object) -> Iterator[str]:
         if not form.fullmatch(spelling):
             kind = "decimal" if form is _PLAIN_DECIMAL else "integer"
             yield f"{node.path}: {spelling} is not written as a plain {kind}"
-
-
-def _plain(value: object) -> object:
-    """The same value with ordinary floats: the validator is strict about types."""
-    match value:
-        case dict():
-            return {k: _plain(v) for k, v in cast("dict[str, object]", value).items()}
-        case list():
-            return [_plain(v) for v in cast("list[object]", value)]
-        case float():
-            return float(value)
-        case _:
-            return value
-
-
-def _dotted(path: list[Any]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.lstrip(".") or "the document"

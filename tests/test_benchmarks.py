@@ -1,0 +1,68 @@
+"""The arithmetic of the benchmarks, and their command; the measurements themselves are no tests."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from benchmarks.alternating import Comparison, compare_turns
+from benchmarks.cpu.pages import best_move, draw, scan_pdf, text_pdf
+from PIL import Image, ImageChops
+
+from sightwright.ingest.render import RenderPolicy
+
+ROOT = Path(__file__).parents[1]
+
+
+def taking(*seconds: float) -> Callable[[], float]:
+    turns = iter(seconds)
+    return lambda: next(turns)
+
+
+def test_medians_ratios_and_losses(capsys: pytest.CaptureFixture[str]) -> None:
+    turns = {"ours": taking(9, 2, 4, 3), "slow": taking(9, 6, 8, 6), "quick": taking(9, 1, 1.5, 7)}
+    seen = compare_turns("work", turns, 3, "the same bytes", "page", num_items=2)
+    # The first turn is the warm-up; medians 3, 6 and 1.5 seconds for two pages.
+    assert [seen.median(name) for name in turns] == [1.5, 3.0, 0.75]
+    assert seen.ratio("slow") == 2 and seen.ratio("quick") == 0.5
+    printed = capsys.readouterr().out
+    assert "checked: the same bytes" in printed
+    assert "2.00 times ours\n" in printed
+    assert "0.50 times ours: the peer is faster here" in printed
+    assert json.loads(json.dumps(seen.to_json()))["results"]["quick"] == {
+        "median_ms": 750.0, "lowest_ms": 500.0, "highest_ms": 3500.0, "ratio": 0.5,
+    }  # fmt: skip
+
+
+def test_turns_alternate() -> None:
+    order: list[str] = []
+
+    def turn(name: str) -> Callable[[], float]:
+        return lambda: order.append(name) or 1.0
+
+    seen = compare_turns("work", {"ours": turn("a"), "peer": turn("b")}, 2)
+    assert order == ["a", "b"] * 3
+    assert isinstance(seen, Comparison) and len(seen.seconds["peer"]) == 2
+
+
+def test_a_page_that_is_a_pixel_off_is_noticed(tmp_path: Path) -> None:
+    pdf = tmp_path / "text.pdf"
+    pdf.write_bytes(text_pdf(num_pages=1))
+    page = draw(pdf, RenderPolicy())[0]
+    assert page.size == (960, 1344)
+    blurred = page.resize((1653, 2339)).resize(page.size, Image.Resampling.BICUBIC)
+    assert best_move(page, blurred) == (0, 0)
+    assert best_move(page, ImageChops.offset(blurred, 1, -1)) == (-1, 1)
+    scan = tmp_path / "scan.pdf"
+    scan.write_bytes(scan_pdf(pdf, num_pages=1))
+    assert best_move(page, draw(scan, RenderPolicy())[0]) == (0, 0)
+
+
+def test_an_unknown_benchmark_is_refused() -> None:
+    command = [sys.executable, "-m", "benchmarks", "pagez"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "no such benchmark: pagez; there are " in result.stderr
+    assert "pages" in result.stderr and "patches" in result.stderr
