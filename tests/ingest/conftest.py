@@ -40,16 +40,45 @@ def _draw_pdf(
     return buffer.getvalue()
 
 
-def _pdf_without_pages() -> bytes:
-    objects = [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>"]
+def _one_page_pdf(content: bytes, page: bytes = b"/MediaBox[0 0 320 320]", *more: bytes) -> bytes:
+    """A PDF of one page: its content stream, entries of its dictionary, and further objects from
+    number 6 on. F1 is Helvetica; F2, if used, is object 6."""
+    resources = b"/Resources<</Font<</F1 5 0 R/F2 6 0 R>>/XObject<</X1 6 0 R>>>>"
+    return _raw_pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/Contents 4 0 R%s%s>>" % (resources, page),
+        b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        *more,
+    )
+
+
+def _raw_pdf(*objects: bytes) -> bytes:
+    """A PDF of objects as they are written, numbered from 1; the first is the catalogue."""
     data, offsets = b"%PDF-1.4\n", list[int]()
     for number, content in enumerate(objects, start=1):
         offsets.append(len(data))
         data += b"%d 0 obj\n%s\nendobj\n" % (number, content)
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    start = len(data)
-    data += b"xref\n0 3\n0000000000 65535 f \n" + table
-    return data + b"trailer\n<</Root 1 0 R/Size 3>>\nstartxref\n%d\n%%%%EOF\n" % start
+    start, size = len(data), len(objects) + 1
+    data += b"xref\n0 %d\n0000000000 65535 f \n" % size + table
+    return data + b"trailer\n<</Root 1 0 R/Size %d>>\nstartxref\n%d\n%%%%EOF\n" % (size, start)
+
+
+@pytest.fixture
+def fake_tesseract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put a shell script of this body in the place of the tesseract program."""
+
+    def put(body: str) -> None:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        program = folder / "tesseract"
+        program.write_text(f"#!/bin/sh\n{body}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+    return put
 
 
 @pytest.fixture
@@ -59,7 +88,17 @@ def draw_pdf() -> DrawPdf:
 
 @pytest.fixture
 def pdf_without_pages() -> bytes:
-    return _pdf_without_pages()
+    return _raw_pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>")
+
+
+@pytest.fixture
+def raw_pdf() -> Callable[..., bytes]:
+    return _raw_pdf
+
+
+@pytest.fixture
+def one_page_pdf() -> Callable[..., bytes]:
+    return _one_page_pdf
 
 
 @pytest.fixture

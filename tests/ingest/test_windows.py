@@ -98,4 +98,20 @@ _labels = st.fixed_dictionaries(
 @given(st.lists(_labels, min_size=1, max_size=4))
 def test_labels_are_merged_as_answers_are(labels: list[dict[str, Any]]) -> None:
     answers = [WindowAnswer(SCHEMA.conform(label).value) for label in labels]
-    assert SCHEMA.conform(merge_labels(SCHEMA, labels)).value == merge_windows(SCHEMA, answers)
+    assert (
+        SCHEMA.conform(merge_labels(SCHEMA, labels)).value == merge_windows(SCHEMA, answers).value
+    )
+
+
+def test_an_object_that_comes_whole_comes_whole_from_labels_too() -> None:
+    place = {"type": "object", "properties": {k: {"type": "string"} for k in ("name", "city")}}
+    schema = compile_schema(
+        {"type": "object", "properties": {"a": place | {"x-merge": "first"}, "b": place}}, "x"
+    )
+    labels = [
+        {"a": {"name": "Ada"}, "b": {"name": "Ada"}},
+        {"a": {"city": "Oslo"}, "b": {"city": "Oslo"}},
+    ]
+    merged = schema.conform(merge_labels(schema, labels)).value
+    assert merged == {"a": {"name": "Ada", "city": None}, "b": {"name": "Ada", "city": "Oslo"}}
+    assert merge_labels(schema, []) == {}

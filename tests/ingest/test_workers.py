@@ -1,4 +1,6 @@
+import ctypes
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -37,11 +39,26 @@ def talk_for_ever(number: int, tell: Tell) -> int:
         time.sleep(0.05)
 
 
-def take_memory(megabytes: int, tell: Tell) -> str:
-    try:
-        return str(len(bytearray(megabytes * 1024**2)) // 1024**2)
-    except MemoryError:
-        return "refused"
+def take_memory(megabytes: int, tell: Tell) -> int:
+    return len(bytearray(megabytes * 1024**2)) // 1024**2
+
+
+def misbehave(how: str, tell: Tell) -> str:
+    match how:
+        case "segfault":
+            ctypes.string_at(0)
+        case "abort":
+            os.abort()
+        case "loop in C":
+            # A regular expression that backtracks for ages and never looks up.
+            re.fullmatch(r"(a+)+", "a" * 60 + "b")
+        case "eat":
+            hoard: list[bytearray] = []
+            while True:
+                hoard.append(bytearray(16 * 1024**2))
+        case _:
+            pass
+    return how
 
 
 class _DiesWhenRead:
@@ -88,9 +105,29 @@ def test_a_job_that_never_ends_is_ended() -> None:
 
 def test_a_worker_may_not_take_all_the_memory() -> None:
     limits = Limits(memory_bytes=1024**3)
-    events = run_jobs(take_memory, [10, 1024], num_workers=1, limits=limits)
-    results = {event.job: event.result for event in events if isinstance(event, Done)}
-    assert results == {10: "10", 1024: "refused"}
+    events = list(run_jobs(take_memory, [10, 1024, 20], num_workers=1, limits=limits))
+    assert [event for event in events if isinstance(event, Lost)] == [
+        Lost(1024, "out-of-memory", "it needs over 1 GiB of memory")
+    ]
+    assert [event.result for event in events if isinstance(event, Done)] == [10, 20]
+
+
+def test_whatever_one_job_does_the_others_are_done() -> None:
+    limits = Limits(job_seconds=3, silence_seconds=3, memory_bytes=1024**3)
+    jobs = ["one", "segfault", "two", "abort", "eat", "loop in C", "three"]
+    events = list(run_jobs(misbehave, jobs, num_workers=1, limits=limits))
+    lost = {event.job: (event.status, event.why) for event in events if isinstance(event, Lost)}
+    assert lost == {
+        "segfault": ("crashed", "its process was killed by SIGSEGV"),
+        "abort": (
+            "crashed",
+            "its process was killed by SIGABRT; it may need over 1 GiB of memory",
+        ),
+        "eat": ("out-of-memory", "it needs over 1 GiB of memory"),
+        "loop in C": ("timed-out", "not done after 3 s"),
+    }
+    done = [event.result for event in events if isinstance(event, Done)]
+    assert done == ["one", "two", "three"]
 
 
 def test_workers_that_cannot_start_are_an_error_not_a_loop() -> None:

@@ -1,7 +1,15 @@
+from typing import Any
+
 import pytest
 
-from sightwright.schema import compile_schema
-from sightwright.tasks.windows import WindowAnswer, merge_windows
+from sightwright.schema import DocumentSchema, compile_schema
+from sightwright.tasks import windows
+from sightwright.tasks.windows import WindowAnswer
+
+
+def merge_windows(schema: DocumentSchema, answers: list[WindowAnswer]) -> dict[str, Any]:
+    return windows.merge_windows(schema, answers).value
+
 
 SCHEMA = compile_schema(
     {
@@ -51,7 +59,7 @@ def test_absent_everywhere_stays_null_and_one_window_is_itself() -> None:
 
 
 def test_confidence_of_a_field_wins_over_that_of_its_window() -> None:
-    sure = WindowAnswer({"number": "N1"}, confidence=0.1, by_field={"number": 0.95})
+    sure = WindowAnswer({"number": "N1"}, confidence=0.1, by_place={"number": 0.95})
     merged = merge_windows(SCHEMA, [sure, WindowAnswer({"number": "N2"}, confidence=0.9)])
     assert merged["number"] == "N1"
 
@@ -90,3 +98,96 @@ def test_an_object_is_merged_by_key_or_whole_as_it_says() -> None:
 def test_no_windows_is_an_error() -> None:
     with pytest.raises(ValueError, match="no windows"):
         merge_windows(SCHEMA, [])
+
+
+def test_labels_keep_what_the_schema_does_not_have() -> None:
+    merged = merge_windows(
+        SCHEMA,
+        [
+            WindowAnswer({"odd": {"a": 1}, "party": "Ada", "rows": "x"}),
+            WindowAnswer({"odd": {"b": 2}, "party": {"name": "Bo"}, "rows": ["y"]}),
+        ],
+    )
+    assert (merged["odd"], merged["party"], merged["rows"]) == ({"a": 1}, "Ada", "x")
+    assert list(merged)[-1] == "odd"
+
+
+def test_a_value_keeps_the_confidence_of_the_place_it_came_from() -> None:
+    schema = compile_schema(
+        {
+            "type": "object",
+            "properties": {
+                "number": {"type": "string"},
+                "note": {"type": "string"},
+                "party": {
+                    "type": "object",
+                    "x-merge": "last",
+                    "properties": {k: {"type": "string"} for k in ("name", "city")},
+                },
+                "seller": {"type": "object", "properties": {"name": {"type": "string"}}},
+                "rows": {
+                    "type": "array",
+                    "items": {"type": "object", "properties": {"price": {"type": "number"}}},
+                },
+            },
+        },
+        "statement",
+    )
+    first = WindowAnswer(
+        {
+            "number": "N1",
+            "note": None,
+            "party": {"name": "Ada", "city": "Oslo"},
+            "seller": None,
+            "rows": [{"price": 1}],
+        },
+        by_place={
+            "number": 0.9, "note": 0.8, "party.name": 0.1, "party.city": 0.2,
+            "seller.name": 0.7, "rows[0].price": 0.5,
+        },
+    )  # fmt: skip
+    second = WindowAnswer(
+        {
+            "number": "N2",
+            "note": None,
+            "party": {"name": None, "city": "Rome"},
+            "seller": {"name": None},
+            "rows": [{"price": 2}, {"price": 3}],
+        },
+        by_place={
+            "number": 0.95, "note": 0.85, "party.name": 0.3, "party.city": 0.4,
+            "seller.name": 0.6, "rows[0].price": 0.55, "rows[1].price": 0.65,
+        },
+    )  # fmt: skip
+    merged = windows.merge_windows(schema, [first, second])
+    assert merged.value == {
+        "number": "N2",
+        "note": None,
+        "party": {"name": None, "city": "Rome"},
+        "seller": None,
+        "rows": [{"price": 1}, {"price": 2}, {"price": 3}],
+    }
+    assert merged.confidences == {
+        "number": 0.95,
+        # Nothing in either: as sure as the less sure of the two.
+        "note": 0.8,
+        "seller.name": 0.6,
+        "party.name": 0.3,
+        "party.city": 0.4,
+        "rows[0].price": 0.5,
+        "rows[1].price": 0.55,
+        "rows[2].price": 0.65,
+    }
+
+
+def test_the_better_array_is_the_surer_by_value_not_the_shorter() -> None:
+    rows = {"type": "array", "x-merge": "best", "items": {"type": "string"}}
+    schema = compile_schema({"type": "object", "properties": {"rows": rows}}, "list")
+    short = WindowAnswer({"rows": ["a"]}, by_place={"rows[0]": 0.8})
+    # A product would be 0.73 here, and the mean is 0.9.
+    long = WindowAnswer({"rows": ["b"] * 3}, by_place={f"rows[{n}]": 0.9 for n in range(3)})
+    merged = windows.merge_windows(schema, [short, long])
+    assert merged.value == {"rows": ["b"] * 3}
+    assert merged.confidences == {f"rows[{n}]": 0.9 for n in range(3)}
+    never = WindowAnswer({"rows": ["c"]}, confidence=1.0, by_place={"rows[0]": 0.0})
+    assert windows.merge_windows(schema, [never, short]).value == {"rows": ["a"]}

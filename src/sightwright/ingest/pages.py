@@ -1,6 +1,7 @@
 """The folder of rendered pages: what stands in it, and what each document there says of itself.
 
 DIR/<id>/page-0001.png …     the pages, on the model's grid
+DIR/<id>/page-0001.words.json  the words of a page, with boxes (see words.py); may be missing
 DIR/<id>/document.json       what they were made from, and how: written with them, at once
 DIR/pages.jsonl              the index: one line per document
 DIR/report.jsonl             one line per PDF of the last run, what became of it
@@ -23,11 +24,24 @@ INDEX, REPORT, UNFINISHED, DOCUMENT = "pages.jsonl", "report.jsonl", ".unfinishe
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its file relative to the folder of pages (POSIX), and its size in pixels."""
+    """One page: its file relative to the folder of pages (POSIX), and its size in pixels.
+
+    Attributes:
+        words: the file of its words (see `words.read_words`), likewise; None when not asked for.
+        words_source: where they come from, as that file says.
+    """
 
     image: str
     width: int
     height: int
+    words: str | None = None
+    words_source: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        page = {"image": self.image, "width": self.width, "height": self.height}
+        if self.words is None:
+            return page
+        return {**page, "words": self.words, "words_source": self.words_source}
 
 
 @dataclass(frozen=True)
@@ -47,13 +61,12 @@ class RenderedDocument:
     policy: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        pages = [{"image": p.image, "width": p.width, "height": p.height} for p in self.pages]
         return {
             "id": self.id,
             "source": self.source,
             "sha256": self.sha256,
             "policy": self.policy,
-            "pages": pages,
+            "pages": [page.to_json() for page in self.pages],
         }
 
 
@@ -77,6 +90,13 @@ def read_documents(folder: Path) -> Iterator[RenderedDocument]:
 def foreign_names(folder: Path) -> list[str]:
     """What stands in the folder without being a document of ours."""
     return [name for name in os.listdir(folder) if not (folder / name / DOCUMENT).exists()]
+
+
+def has_words(folder: Path, page: Page) -> bool:
+    """Whether the words' file that a page names is there, and not empty."""
+    with contextlib.suppress(OSError):
+        return page.words is not None and (folder / page.words).stat().st_size > 0
+    return False
 
 
 def is_complete(folder: Path, document: RenderedDocument) -> bool:
@@ -149,7 +169,16 @@ def being_written(folder: Path) -> Generator[None]:
 
 def _from_json(content: object) -> RenderedDocument:
     raw = cast("dict[str, Any]", content)
-    pages = tuple(
-        Page(str(page["image"]), int(page["width"]), int(page["height"])) for page in raw["pages"]
-    )
+    pages = tuple(_page(page) for page in raw["pages"])
     return RenderedDocument(raw["id"], raw["source"], raw["sha256"], pages, raw["policy"])
+
+
+def _page(raw: dict[str, Any]) -> Page:
+    words, source = raw.get("words"), raw.get("words_source")
+    return Page(
+        str(raw["image"]),
+        int(raw["width"]),
+        int(raw["height"]),
+        None if words is None else str(words),
+        None if source is None else str(source),
+    )

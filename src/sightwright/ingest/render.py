@@ -21,6 +21,8 @@ import pypdfium2.raw as pdfium_c
 
 from sightwright.errors import DataError, ImageError
 from sightwright.images import smart_resize
+from sightwright.ingest.text_layer import read_text_layer
+from sightwright.ingest.words import Word
 from sightwright.vision import PixelPolicy, VisionSpec
 
 if TYPE_CHECKING:
@@ -29,12 +31,14 @@ if TYPE_CHECKING:
 ImageFormat = Literal["png", "jpeg"]
 Status = Literal[
     "unreadable", "encrypted", "broken", "no-pages", "too-many-pages", "page-size",
-    "out-of-memory", "timed-out", "crashed", "not-written",
+    "out-of-memory", "timed-out", "crashed", "not-written", "ocr-failed",
 ]  # fmt: skip
 
 POINTS_PER_INCH = 72
 # The largest page that PDF 1.7 allows is 200 inches a side; a larger one is a slip or a trap.
 MAX_PAGE_INCHES = 200
+# What OCR engines are made for; A3 at 300 dpi has 17 million pixels.
+READING_DPI, READING_PIXELS = 300, 20_000_000
 DEFAULT_PIXELS = PixelPolicy(min_pixels=4 * 32 * 32, max_pixels=1280 * 32 * 32)
 
 
@@ -113,13 +117,49 @@ class PdfFile:
         Raises:
             DocumentError: a page that cannot be read, or whose size is beyond the limits.
         """
+        with self._page(index) as page:
+            return self._draw(page, *self._policy.size_px(*page.get_size()))
+
+    def render_for_reading(self, index: int) -> "Image":
+        """Draw page `index` as an OCR engine likes it: 300 dpi, in its own proportions.
+
+        Raises:
+            DocumentError: as `render`.
+        """
+        with self._page(index) as page:
+            width_pt, height_pt = page.get_size()
+            # Refuses what `render` refuses.
+            self._policy.size_px(width_pt, height_pt)
+            budget = math.sqrt(READING_PIXELS / (width_pt * height_pt))
+            scale = min(READING_DPI / POINTS_PER_INCH, budget)
+            size = (max(1, round(side_pt * scale)) for side_pt in (width_pt, height_pt))
+            return self._draw(page, *size)
+
+    def words(self, index: int, width: int, height: int) -> list[Word]:
+        """The text layer of page `index`, on an image of so many pixels; annotations and the
+        values of form fields included. They become a part of the page, so draw it before.
+
+        Raises:
+            DocumentError: a page that cannot be read.
+            TooMuchTextError: over a million characters.
+        """
+        with self._page(index) as page:
+            flattened = pdfium_c.FPDFPage_GetAnnotCount(page) > 0 and bool(page.formenv)
+            if not flattened:
+                return read_text_layer(page, width, height)
+            # What annotations print is text of the page once they are made a part of it.
+            pdfium_c.FPDFPage_Flatten(page, pdfium_c.FLAT_NORMALDISPLAY)
+        with self._page(index) as page:
+            return read_text_layer(page, width, height)
+
+    @contextmanager
+    def _page(self, index: int) -> Generator[Any]:
         try:
-            page = self._document[index]
+            page: Any = self._document[index]
         except pdfium.PdfiumError as error:
             raise DocumentError("broken", f"page {index + 1} cannot be read: {error}") from None
         try:
-            width, height = self._policy.size_px(*page.get_size())
-            return self._draw(page, width, height)
+            yield page
         except ImageError as error:
             raise DocumentError("page-size", f"page {index + 1}: {error.message}") from None
         finally:

@@ -1,4 +1,4 @@
-"""Which PDFs are meant, and what each document is called."""
+"""Which files are meant, and what each document is called."""
 
 import hashlib
 import os
@@ -23,8 +23,11 @@ class Source:
     relative: str
 
 
-def find_files(places: Sequence[Path], suffix: str) -> list[Source]:
+def find_files(places: Sequence[Path], suffix: str | tuple[str, ...]) -> list[Source]:
     """Every file with `suffix` (in any case) among files and folders, each once, sorted per folder.
+
+    Args:
+        suffix: such as `.pdf`; any of them where there are several.
 
     Raises:
         DataError: a place that does not exist, a folder that cannot be read, or nothing found.
@@ -37,8 +40,9 @@ def find_files(places: Sequence[Path], suffix: str) -> list[Source]:
             relative = path.relative_to(place) if place.is_dir() else Path(path.name)
             found.setdefault(path.resolve(), Source(path, relative.as_posix()))
     if not found:
+        wanted = suffix if isinstance(suffix, str) else ", ".join(suffix)
         raise DataError(
-            f"no {suffix} files in {', '.join(map(str, places))}", remedy="check the folder"
+            f"no {wanted} files in {', '.join(map(str, places))}", remedy="check the folder"
         )
     return list(found.values())
 
@@ -100,7 +104,7 @@ def printable(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _walk(folder: Path, suffix: str) -> Iterator[Path]:
+def _walk(folder: Path, suffix: str | tuple[str, ...]) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise DataError(f"cannot be read: {error.strerror}", where=str(error.filename))
 

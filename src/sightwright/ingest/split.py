@@ -2,16 +2,17 @@
 
 import hashlib
 import math
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from sightwright import canonical, jsonl
 from sightwright.errors import DataError
-from sightwright.records import ChatRecord, ImageRef, Item, read_chat_record, write_chat_record
+from sightwright.ingest.rebase import Rebase
+from sightwright.record_formats import read_record
+from sightwright.records import ChatRecord, write_chat_record
 
 Side = Literal["train", "val", "test"]
 SIDES: tuple[Side, ...] = get_args(Side)
@@ -63,7 +64,7 @@ def split_file(
     groups = _read_groups(file, group_by)
     side_of = assign({key: len(documents) for key, documents in groups.items()}, ratios, seed)
     out.mkdir(parents=True, exist_ok=True)
-    rebase = _Rebase.between(file.parent, out)
+    rebase = Rebase.between(file.parent, out)
     records = dict.fromkeys(SIDES, 0)
     with ExitStack() as files:
         writers = {
@@ -151,9 +152,9 @@ def _read_groups(file: Path, group_by: str | None) -> dict[bytes, set[bytes]]:
 def _records(file: Path) -> Iterator[tuple[jsonl.Line, ChatRecord]]:
     for line, value in jsonl.read_values(file):
         try:
-            yield line, read_chat_record(value)
+            yield line, read_record(value)
         except DataError as error:
-            raise DataError(error.message, where=line.where) from None
+            raise DataError(error.message, where=line.where, remedy=error.remedy) from None
 
 
 def _document_of(record: ChatRecord, line: jsonl.Line) -> str:
@@ -186,40 +187,6 @@ def _hash(text: str) -> bytes:
 
 def _shuffled(key: bytes, seed: int) -> bytes:
     return hashlib.blake2b(key, digest_size=16, salt=seed.to_bytes(16, "big", signed=True)).digest()
-
-
-@dataclass(frozen=True)
-class _Rebase:
-    """Writes the relative image paths of one folder as seen from another."""
-
-    old: Path
-    new: Path
-
-    @classmethod
-    def between(cls, old: Path, new: Path) -> "_Rebase":
-        # Resolved: `..` climbs out of where a link leads, not of where it stands.
-        old, new = old.resolve(), new.resolve()
-        # Under ROOT_IMAGE_DIR paths do not start from the file's folder: they stay as they are.
-        return cls(old, old if os.environ.get("ROOT_IMAGE_DIR") else new)
-
-    def record(self, record: ChatRecord) -> ChatRecord:
-        if self.old == self.new:
-            return record
-        messages = tuple(
-            replace(message, content=tuple(self._item(item) for item in message.content))
-            for message in record.messages
-        )
-        return replace(record, messages=messages)
-
-    def _item(self, item: Item) -> Item:
-        if not isinstance(item, ImageRef) or item.image.startswith(
-            ("data:", "http://", "https://")
-        ):
-            return item
-        path = PurePosixPath(item.image.replace("\\", "/"))
-        if path.is_absolute():
-            return item
-        return ImageRef(PurePosixPath(os.path.relpath(self.old / path, self.new)).as_posix())
 
 
 def _report(

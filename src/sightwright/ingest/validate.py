@@ -1,16 +1,26 @@
-"""Check extraction records before anything is trained on them: every bad line, with its place."""
+"""Check extraction records before anything is trained on them: every bad line, with its place.
+
+A good line is recognised fast (`quick_check`); every other is looked at closely, for what is wrong.
+"""
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from sightwright import canonical, images, jsonl
 from sightwright.errors import DataError, ImageError, SchemaError
-from sightwright.records import ChatRecord, read_chat_record
+from sightwright.ingest.quick_check import QuickCheck
+from sightwright.record_formats import read_record
+from sightwright.records import ChatRecord
 from sightwright.schema import DocumentSchema
+from sightwright.web.address import is_web_address
+
+_LINES_A_STEP = 1000
+_MOST_LINES = 10**12
 
 
 @dataclass(frozen=True)
@@ -33,46 +43,82 @@ class Validator:
 
     Attributes:
         schema: what answers must fit; without one, any JSON object will do.
-        check_images: whether image files must exist (they are not opened).
+        check_images: whether image files must exist. They are not opened, and what is given by an
+            http(s) URL is not fetched; `data verify-images` does both.
+        closely: look at every line closely, as if none could be recognised fast.
     """
 
     schema: DocumentSchema | None = None
     check_images: bool = True
+    closely: bool = False
     num_records: int = 0
     num_bad: int = 0
-    _first_place: dict[bytes, tuple[int, int]] = field(default_factory=dict[bytes, tuple[int, int]])
+    # Numbers, not pairs: the garbage collector need not walk through them.
+    _first_place: dict[bytes, int] = field(default_factory=dict[bytes, int])
     _files: list[Path] = field(default_factory=list[Path])
 
-    def check(self, files: Sequence[Path]) -> Iterator[Problem]:
+    def check(
+        self, files: Sequence[Path], step: Callable[[int], None] | None = None
+    ) -> Iterator[Problem]:
         """Yield one problem per bad line; ids are unique across all the files.
+
+        Args:
+            step: told, now and then, how many more lines are done.
 
         Raises:
             DataError: a file that cannot be read at all.
         """
+        quick = None if self.closely else QuickCheck(self.schema)
         for file in files:
             self._files.append(file)
             before = self.num_records
+            folder = os.environ.get("ROOT_IMAGE_DIR") or str(file.parent)
             for line in jsonl.read_lines(file):
                 self.num_records += 1
-                if (problem := self._check_line(line)) is not None:
+                if step is not None and self.num_records % _LINES_A_STEP == 0:
+                    step(_LINES_A_STEP)
+                good = quick.read(line.data) if quick is not None else None
+                if good is not None and self._is_new_and_whole(*good, line, folder):
+                    continue
+                if (problem := self.look_closely(line)) is not None:
                     self.num_bad += 1
                     yield problem
             if self.num_records == before:
                 self.num_bad += 1
                 yield Problem(str(file), 0, "", "no records in it")
 
-    def _check_line(self, line: jsonl.Line) -> Problem | None:
+    def _is_new_and_whole(
+        self, record_id: str, references: list[str], line: jsonl.Line, folder: str
+    ) -> bool:
+        if self._first_of(record_id, line) is not None:
+            return False
+        return all(self._is_there(reference, folder) for reference in references)
+
+    def _is_there(self, reference: str, folder: str) -> bool:
+        """Whether the close look would find the image, as `_check_image` has it."""
+        if reference.startswith("data:"):
+            return False
+        if not self.check_images or reference.startswith(("http://", "https://")):
+            return True
+        try:
+            found = os.stat(os.path.join(folder, reference.replace("\\", "/")))
+        except (OSError, ValueError):
+            return False
+        return found.st_size > 0 and stat.S_ISREG(found.st_mode)
+
+    def look_closely(self, line: jsonl.Line) -> Problem | None:
+        """What is wrong with a line, if anything is."""
         record_id = ""
         try:
-            value = canonical.loads(line.data)
+            value = line.value()
             record_id = _id_as_written(value)
-            record = read_chat_record(value)
+            record = read_record(value)
             whys = [*self._id_problems(record, line), *self._answer_problems(record)]
             whys += self._image_problems(record, line.path.parent)
         except DataError as error:
-            whys = [error.message]
-        except ValueError as error:
-            whys = [f"not JSON: {error}"]
+            whys = [f"{error.message} ({error.remedy})" if error.remedy else error.message]
+        except RecursionError:
+            whys = ["nested too deep"]
         # One line per bad record, whatever its values hold.
         why = " ".join("; ".join(whys).split())
         return Problem(str(line.path), line.number, record_id, why) if whys else None
@@ -80,12 +126,18 @@ class Validator:
     def _id_problems(self, record: ChatRecord, line: jsonl.Line) -> Iterator[str]:
         if not record.id:
             yield "no 'id'"
-            return
-        key = hashlib.blake2b(record.id.encode("utf-8", "replace"), digest_size=16).digest()
-        here = (len(self._files) - 1, line.number)
-        file, number = self._first_place.setdefault(key, here)
-        if (file, number) != here:
-            yield f"duplicate id, first at {self._files[file]}:{number}"
+        elif (first := self._first_of(record.id, line)) is not None:
+            yield f"duplicate id, first at {first}"
+
+    def _first_of(self, record_id: str, line: jsonl.Line) -> str | None:
+        """Where the id stood first, if not here."""
+        key = hashlib.blake2b(record_id.encode("utf-8", "replace"), digest_size=16).digest()
+        here = (len(self._files) - 1) * _MOST_LINES + line.number
+        first = self._first_place.setdefault(key, here)
+        if first == here:
+            return None
+        file, number = divmod(first, _MOST_LINES)
+        return f"{self._files[file]}:{number}"
 
     def _answer_problems(self, record: ChatRecord) -> Iterator[str]:
         last = record.messages[-1]
@@ -118,9 +170,7 @@ class Validator:
     def _check_image(self, image: str, folder: Path) -> None:
         if image.startswith("data:"):
             images.decode_data_url(image)
-        elif image.startswith(("http://", "https://")):
-            raise ImageError("http(s) images cannot be fetched by this version", where=image[:200])
-        elif self.check_images:
+        elif self.check_images and not is_web_address(image):
             path = images.resolve_path(image, folder)
             try:
                 empty = os.stat(path).st_size == 0

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from sightwright.errors import DataError
-from sightwright.schema import DocumentSchema, Node
+from sightwright.schema import DocumentSchema
+from sightwright.tasks.windows import WindowAnswer, merge_windows
 
 PageLabels = dict[int, Mapping[str, Any]]
 
@@ -45,41 +46,10 @@ def windows_of(num_pages: int, max_pages: int | None) -> list[range]:
 
 
 def merge_labels(schema: DocumentSchema, labels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Join the labels of several pages, in page order, as `tasks.windows` joins answers.
+    """Join the labels of several pages, in page order, as the answers of windows are joined.
 
-    The difference: labels have not met the schema yet, so keys outside it and values of another
-    type are kept, for the check that follows to name. `best` goes by confidence; labels are
-    equally certain, so it takes the first.
+    `best` goes by confidence; labels are equally certain, so it takes the first.
     """
-    return _merge_objects(schema.root.properties, labels)
-
-
-def _merge_objects(
-    properties: Mapping[str, Node], values: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    keys = dict.fromkeys(key for value in values for key in value)
-    return {
-        key: _merge_values(properties.get(key), [value.get(key) for value in values])
-        for key in keys
-    }
-
-
-def _merge_values(node: Node | None, written: list[Any]) -> Any:
-    filled = [value for value in written if not _is_blank(value)]
-    if not filled or node is None:
-        return (filled or written)[0]
-    match node.merge:
-        case "last":
-            return filled[-1]
-        case "concat" if all(isinstance(value, list) for value in filled):
-            return [row for value in filled for row in value]
-        case "best" if all(isinstance(value, Mapping) for value in filled):
-            return _merge_objects(node.properties, filled)
-        case _:
-            return filled[0]
-
-
-def _is_blank(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return all(map(_is_blank, cast("Mapping[str, object]", value).values()))
-    return value is None or value == "" or value == []
+    if not labels:
+        return {}
+    return merge_windows(schema, [WindowAnswer(label) for label in labels]).value

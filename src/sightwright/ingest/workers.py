@@ -1,4 +1,5 @@
-"""A crew of processes for work that may crash or hang: one job at a time each, watched from here.
+"""A crew of processes for work that may crash, hang or eat all memory: pages of PDFs, images of
+strangers. One job at a time each, watched from here.
 
 A process pool cannot say which job killed a worker, nor end one that hangs inside C code; here a
 dead worker costs its own job and nothing else, and a new one takes its place.
@@ -56,10 +57,10 @@ class Done(Generic[J, R]):
 
 @dataclass(frozen=True)
 class Lost(Generic[J]):
-    """A job whose worker died or was ended for taking too long."""
+    """A job whose worker died, or was ended for taking too long or too much."""
 
     job: J
-    status: Literal["crashed", "timed-out"]
+    status: Literal["crashed", "timed-out", "out-of-memory"]
     why: str
 
 
@@ -141,8 +142,13 @@ class _Crew(Generic[J, R]):
                 worker.job = None
                 yield Done(job, content)
                 self._give_job(worker)
+            case "out-of-memory" if job is not None:
+                yield self._lose(worker, "out-of-memory", f"it needs over {self._memory()}")
             case _:
                 self._give_job(worker)
+
+    def _memory(self) -> str:
+        return f"{self._limits.memory_bytes / 1024**3:.3g} GiB of memory"
 
     def _give_job(self, worker: _Worker[J]) -> None:
         if not self._job_left():
@@ -181,7 +187,10 @@ class _Crew(Generic[J, R]):
         self._workers.remove(worker)
 
     def _lose(
-        self, worker: _Worker[J], status: Literal["crashed", "timed-out"], why: str
+        self,
+        worker: _Worker[J],
+        status: Literal["crashed", "timed-out", "out-of-memory"],
+        why: str,
     ) -> Lost[J]:
         job = worker.job
         worker.process.kill()
@@ -200,7 +209,10 @@ class _Crew(Generic[J, R]):
         worker.process.join(_SECONDS_TO_DIE)
         code = worker.process.exitcode
         if code is not None and code < 0:
-            return f"its process was killed by {signal.Signals(-code).name}"
+            died = f"its process was killed by {signal.Signals(-code).name}"
+            # How C and C++ end when they get no memory, among other reasons.
+            starved = -code in (signal.SIGABRT, signal.SIGTRAP, signal.SIGILL)
+            return f"{died}; it may need over {self._memory()}" if starved else died
         return f"its process ended with exit code {code}"
 
     def _overdue(self, worker: _Worker[J]) -> str | None:
@@ -230,7 +242,7 @@ def _work_in_a_process(
 ) -> None:
     # Ctrl-C reaches the whole terminal group; the boss decides what becomes of us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _limit_memory(memory_bytes)
+    limit_memory(memory_bytes)
 
     def tell(done: int, total: int) -> None:
         if os.getppid() != boss_pid:
@@ -241,12 +253,19 @@ def _work_in_a_process(
     with suppress(BrokenPipeError, EOFError):
         pipe.send(("ready", None))
         while (job := pipe.recv()) is not None:
-            pipe.send(("done", work(job, tell)))
+            try:
+                result = work(job, tell)
+            except MemoryError:
+                pipe.send(("out-of-memory", None))
+                return
+            pipe.send(("done", result))
 
 
-def _limit_memory(memory_bytes: int) -> None:
+def limit_memory(memory_bytes: int) -> None:
+    """Bound this process's address space, and leave no image of it behind after a crash."""
     import resource
 
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     if hard != resource.RLIM_INFINITY:
         memory_bytes = min(memory_bytes, hard)
