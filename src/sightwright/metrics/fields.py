@@ -14,16 +14,17 @@ most cells agree, and cells are compared inside their row: swapping the prices o
 although the same prices are there. Rows left over are missed or invented, cell by cell.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightwright.metrics.anls import anls_star
 from sightwright.metrics.bootstrap import Interval, intervals
 from sightwright.metrics.normalise import is_absent, normalised
-from sightwright.metrics.rows import match_rows, member_of, rows_of
+from sightwright.metrics.rows import RowPair, match_rows, member_of, rows_of
 from sightwright.schema import DocumentSchema, Node
 
 
@@ -65,6 +66,47 @@ class Counts:
         return 2 * self.tp / (2 * self.tp + self.fp + self.fn) if self.occurs else 1.0
 
 
+Outcome = Literal["right", "wrong", "missed", "invented", "absent"]
+
+_COUNTED: dict[Outcome, Counts] = {
+    "right": Counts(tp=1),
+    "wrong": Counts(fp=1, fn=1),
+    "missed": Counts(fn=1),
+    "invented": Counts(fp=1),
+    "absent": Counts(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One scalar of a label and of an answer, side by side.
+
+    Attributes:
+        field: the schema's path: `lines[].price`.
+        gold_place: where it stands in the label: `lines[0].price`; None where the label has no
+            such row.
+        answer_place: where it stands in the answer; None where the answer has no such row, or was
+            not taken. A scalar of an object that is null has the place it would stand at.
+        gold: the label's value, None where absent.
+        answer: the answer's value, None where absent.
+        rows: which row of the label was taken for which of the answer, for every `[]` of the field
+            from the outside in; None where the other side has no such row.
+    """
+
+    field: str
+    gold_place: str | None
+    answer_place: str | None
+    gold: object
+    answer: object
+    outcome: Outcome
+    rows: tuple[RowPair, ...] = ()
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether it keeps the document from being right."""
+        return self.outcome not in ("right", "absent")
+
+
 @dataclass(frozen=True)
 class DocumentMark:
     """How one answer scored.
@@ -75,6 +117,8 @@ class DocumentMark:
         valid_json: the answer was JSON, whatever the schema says.
         valid_schema: the answer was taken: whole, JSON, and a document of the schema.
         cut: generation ended at the output limit, so the answer was not taken.
+        cells: what the counts are of, one by one.
+        anls: ANLS* of the answer as taken, 0 to 1.
     """
 
     counts: dict[str, Counts]
@@ -82,6 +126,8 @@ class DocumentMark:
     valid_json: bool
     valid_schema: bool
     cut: bool
+    cells: tuple[Cell, ...]
+    anls: float
 
     @property
     def total(self) -> Counts:
@@ -99,9 +145,10 @@ class FieldScores:
         macro_precision, macro_recall, macro_f1: means over the fields that occur in a label or an
             answer; a field that nobody wrote says nothing.
         document_exact, json_valid, schema_valid: shares of the documents.
+        anls: mean ANLS* of the documents.
         cut: how many documents' answers hit the output limit.
-        intervals: 95 % over resampled documents, of `micro_f1`, `macro_f1` and `document_exact`;
-            empty when not asked for.
+        intervals: 95 % over resampled documents, of `micro_f1`, `macro_f1`, `document_exact` and
+            `anls`; empty when not asked for.
     """
 
     per_field: dict[str, Counts]
@@ -112,6 +159,7 @@ class FieldScores:
     document_exact: float
     json_valid: float
     schema_valid: float
+    anls: float
     cut: int
     num_documents: int
     intervals: dict[str, Interval]
@@ -133,34 +181,90 @@ def mark_document(
             every cell of the label is missed then, and none is invented.
         cut: generation ended at the output limit; such an answer is not taken either.
     """
-    taken = answer is not None and not cut
+    answer = None if cut else answer
+    taken = answer is not None
+    found = tuple(cells(schema, gold, answer))
     counts = {leaf.path: Counts() for leaf in schema.root.leaves()}
-    _mark(schema.root, dict(gold), dict(answer) if answer is not None and taken else None, counts)
-    exact = taken and not any(cells.fp or cells.fn for cells in counts.values())
-    return DocumentMark(counts, exact, valid_json=valid_json, valid_schema=taken, cut=cut)
+    for cell in found:
+        counts[cell.field] += _COUNTED[cell.outcome]
+    exact = taken and not any(cell.is_fault for cell in found)
+    return DocumentMark(
+        counts=counts,
+        exact=exact,
+        valid_json=valid_json,
+        valid_schema=taken,
+        cut=cut,
+        cells=found,
+        anls=anls_star(dict(gold), dict(answer) if answer is not None else None),
+    )
 
 
-def _mark(node: Node, gold: object, answer: object, counts: dict[str, Counts]) -> None:
+def cells(
+    schema: DocumentSchema, gold: Mapping[str, Any], answer: Mapping[str, Any] | None
+) -> list[Cell]:
+    """Every scalar of a label and of an answer, side by side: what `mark_document` sums.
+
+    In the order of the schema; the rows of an array in the label's order, then those that the
+    answer invented.
+    """
+    label = _Side("", dict(gold))
+    return list(_cells(schema.root, label, _Side("", dict(answer)) if answer is not None else None))
+
+
+@dataclass(frozen=True)
+class _Side:
+    """What stands at a place of one of the two documents."""
+
+    place: str
+    value: object
+
+    def member(self, key: str) -> "_Side":
+        return _Side(f"{self.place}.{key}" if self.place else key, member_of(self.value, key))
+
+    def row(self, number: int) -> "_Side":
+        return _Side(f"{self.place}[{number}]", rows_of(self.value)[number])
+
+
+def _cells(
+    node: Node, gold: _Side | None, answer: _Side | None, rows: tuple[RowPair, ...] = ()
+) -> Iterator[Cell]:
     if node.kind == "scalar":
-        counts[node.path] += _cell(node, gold, answer)
+        yield _cell(node, gold, answer, rows)
     for key, child in node.properties.items():
-        _mark(child, member_of(gold, key), member_of(answer, key), counts)
+        yield from _cells(child, gold and gold.member(key), answer and answer.member(key), rows)
     if node.items is not None:
-        for gold_row, answer_row in match_rows(node.items, rows_of(gold), rows_of(answer)):
-            _mark(node.items, gold_row, answer_row, counts)
+        gold_rows, answer_rows = rows_of(gold and gold.value), rows_of(answer and answer.value)
+        for i, j in match_rows(node.items, gold_rows, answer_rows):
+            gold_row = gold.row(i) if gold is not None and i is not None else None
+            answer_row = answer.row(j) if answer is not None and j is not None else None
+            yield from _cells(node.items, gold_row, answer_row, (*rows, (i, j)))
 
 
-def _cell(node: Node, gold: object, answer: object) -> Counts:
+def _cell(node: Node, gold: _Side | None, answer: _Side | None, rows: tuple[RowPair, ...]) -> Cell:
+    wanted = gold.value if gold else None
+    got = answer.value if answer else None
+    return Cell(
+        field=node.path,
+        gold_place=gold.place if gold else None,
+        answer_place=answer.place if answer else None,
+        gold=wanted,
+        answer=got,
+        outcome=_outcome(node, wanted, got),
+        rows=rows,
+    )
+
+
+def _outcome(node: Node, gold: object, answer: object) -> Outcome:
     match is_absent(gold), is_absent(answer):
         case True, True:
-            return Counts()
+            return "absent"
         case True, False:
-            return Counts(fp=1)
+            return "invented"
         case False, True:
-            return Counts(fn=1)
+            return "missed"
         case _:
             equal = normalised(gold, node.normalise) == normalised(answer, node.normalise)
-            return Counts(tp=1) if equal else Counts(fp=1, fn=1)
+            return "right" if equal else "wrong"
 
 
 def summarise(
@@ -189,6 +293,7 @@ def summarise(
         document_exact=_mean(mark.exact for mark in marks),
         json_valid=_mean(mark.valid_json for mark in marks),
         schema_valid=_mean(mark.valid_schema for mark in marks),
+        anls=_mean(mark.anls for mark in marks),
         cut=sum(mark.cut for mark in marks),
         num_documents=len(marks),
         intervals=_intervals(marks, bootstrap_samples, seed) if bootstrap_samples else {},
@@ -201,27 +306,39 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def _intervals(marks: Sequence[DocumentMark], samples: int, seed: int) -> dict[str, Interval]:
+    def scores(sums_SK: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return scores_of_sums(sums_SK, len(marks))
+
+    return intervals(numbers_of(marks), scores, samples=samples, seed=seed)
+
+
+def numbers_of(marks: Sequence[DocumentMark]) -> NDArray[np.float64]:
+    """What the scores of a set follow from, one row a document: tp, fp, fn of every field in the
+    order of the schema, then exact (0 or 1) and ANLS*: [D, 3·F + 2]."""
     rows = [
-        [n for cells in mark.counts.values() for n in (cells.tp, cells.fp, cells.fn)] + [mark.exact]
+        [*(n for c in mark.counts.values() for n in (c.tp, c.fp, c.fn)), mark.exact, mark.anls]
         for mark in marks
     ]
-
-    def scores(sums_SK: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        cells_SF3 = sums_SK[:, :-1].reshape(samples, -1, 3)
-        occurs_SF = cells_SF3.sum(axis=2) > 0
-        f1_SF = np.where(occurs_SF, _f1(cells_SF3), 0.0)
-        num_occurring = occurs_SF.sum(axis=1)
-        macro = f1_SF.sum(axis=1) / np.maximum(num_occurring, 1)
-        return {
-            "micro_f1": _f1(cells_SF3.sum(axis=1)),
-            "macro_f1": np.where(num_occurring > 0, macro, 1.0),
-            "document_exact": sums_SK[:, -1] / len(marks),
-        }
-
-    return intervals(np.array(rows, dtype=np.float64), scores, samples=samples, seed=seed)
+    return np.array(rows, dtype=np.float64)
 
 
-def _f1(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+def scores_of_sums(
+    sums_SK: NDArray[np.float64], num_documents: int
+) -> dict[str, NDArray[np.float64]]:
+    """The scores of many sets of `num_documents` each, from the sums of their `numbers_of`."""
+    cells_SF3 = sums_SK[:, :-2].reshape(len(sums_SK), -1, 3)
+    occurs_SF = cells_SF3.sum(axis=2) > 0
+    num_occurring = occurs_SF.sum(axis=1)
+    macro = np.where(occurs_SF, f1_of(cells_SF3), 0.0).sum(axis=1) / np.maximum(num_occurring, 1)
+    return {
+        "micro_f1": f1_of(cells_SF3.sum(axis=1)),
+        "macro_f1": np.where(num_occurring > 0, macro, 1.0),
+        "document_exact": sums_SK[:, -2] / num_documents,
+        "anls": sums_SK[:, -1] / num_documents,
+    }
+
+
+def f1_of(cells: NDArray[np.float64]) -> NDArray[np.float64]:
     """F1 of counts (tp, fp, fn) along the last axis; 1 where all are zero, as `Counts.f1`."""
     tp, fp, fn = cells[..., 0], cells[..., 1], cells[..., 2]
     cells_seen = 2 * tp + fp + fn

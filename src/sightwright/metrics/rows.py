@@ -9,24 +9,27 @@ from numpy.typing import NDArray
 from sightwright.metrics.normalise import is_absent, normalised
 from sightwright.schema import Node
 
+# Row of the label, row of the answer, from 0; None where the other side has no such row.
+RowPair = tuple[int | None, int | None]
 
-def match_rows(
-    node: Node, gold: Sequence[Any], answer: Sequence[Any]
-) -> list[tuple[Any | None, Any | None]]:
-    """Pair the rows of a label with those of an answer; a row left over is paired with None.
+
+def match_rows(node: Node, gold: Sequence[Any], answer: Sequence[Any]) -> list[RowPair]:
+    """Pair the rows of a label with those of an answer, by their numbers from 0.
 
     Of all ways to pair them, one with the most equal cells is chosen; among those, one that moves
     rows the least. So order is not marked, and what stands in the same row is.
 
     Args:
         node: what a row holds, an object or a scalar (the multiset of values counts then).
+
+    Returns:
+        The label's rows in their order, each with its answer row or None where it was missed; then
+        the answer's rows that belong to none, each with None.
     """
-    pairs = _assign(equal_cells(node, gold, answer))
-    paired_gold, paired_answer = {i for i, _ in pairs}, {j for _, j in pairs}
-    matched: list[tuple[Any | None, Any | None]] = [(gold[i], answer[j]) for i, j in pairs]
-    matched += [(row, None) for i, row in enumerate(gold) if i not in paired_gold]
-    matched += [(None, row) for j, row in enumerate(answer) if j not in paired_answer]
-    return matched
+    answer_of = dict(_assign(equal_cells(node, gold, answer)))
+    left_over = sorted(set(range(len(answer))) - set(answer_of.values()))
+    pairs: list[RowPair] = [(i, answer_of.get(i)) for i in range(len(gold))]
+    return pairs + [(None, j) for j in left_over]
 
 
 def equal_cells(node: Node, gold: Sequence[Any], answer: Sequence[Any]) -> NDArray[np.int64]:
@@ -80,17 +83,22 @@ def _codes(
 
 
 def _assign(equal: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """The best pairing of rows and columns of a matrix, as (row, column) in order of rows."""
-    if not equal.size:
-        return []
-    # Here, because scipy takes longer to import than most documents to mark.
-    from scipy import optimize  # pyright: ignore[reportMissingTypeStubs]
-
-    solve: Any = cast("Any", optimize).linear_sum_assignment
+    """The pairing with the most equal cells; among those, one that moves rows the least."""
     num_gold, num_answer = (int(size) for size in equal.shape)
     moved = np.array([[abs(i - j) for j in range(num_answer)] for i in range(num_gold)])
     # All moves of a pairing together stay below this, so they decide between equals and no more.
     # Whole numbers up to 2^53 are exact in the doubles that scipy computes with.
     one_cell = max(num_gold, num_answer) ** 2
-    rows, columns = solve(equal * one_cell - moved, maximize=True)
+    return best_pairs(equal * one_cell - moved) if equal.size else []
+
+
+def best_pairs(scores: NDArray[Any]) -> list[tuple[int, int]]:
+    """Rows and columns of a matrix, one to one, with the largest sum; in order of rows."""
+    if not scores.size:
+        return []
+    # Here, because scipy takes longer to import than most documents to mark.
+    from scipy import optimize  # pyright: ignore[reportMissingTypeStubs]
+
+    solve: Any = cast("Any", optimize).linear_sum_assignment
+    rows, columns = solve(scores, maximize=True)
     return list(zip(rows.tolist(), columns.tolist(), strict=True))
