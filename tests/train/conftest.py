@@ -1,10 +1,12 @@
 """A tiny model on drawn images: what the tests of training share."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import whole_runs
 from PIL import Image
 from transformers import PreTrainedModel, Qwen3VLForConditionalGeneration, TrainingArguments
 
@@ -115,3 +117,18 @@ def make_trainer(
         return SftTrainer(model, args, parts)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def write_run(tmp_path_factory: pytest.TempPathFactory) -> whole_runs.WriteRun:
+    data = tmp_path_factory.mktemp("data")
+    whole_runs.write_data(data)
+
+    def write(**sections: dict[str, object]) -> Path:
+        folder = tmp_path_factory.mktemp("run")
+        config = whole_runs.configuration(data, folder / "out", **sections)
+        path = folder / "run.yaml"
+        path.write_text(json.dumps(config))
+        return path
+
+    return write

@@ -6,13 +6,19 @@ from io import StringIO
 import pytest
 import torch
 from rich.console import Console
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, TrainerControl, TrainerState
 
 from sightwright.config.sections.tuner import Tuner
 from sightwright.data.dataset import Lengths
 from sightwright.errors import ModelError
 from sightwright.model.adapters import parts_table, prepare_model
-from sightwright.train.health import RunFacts, check_gradients, checks, health_table
+from sightwright.train.health import (
+    GradientCheck,
+    RunFacts,
+    check_gradients,
+    checks,
+    health_table,
+)
 from sightwright.train.trainer import SftTrainer
 
 LENGTHS = Lengths([50, 70], [4, 0], [10, 20], [1, 0], [])
@@ -73,3 +79,11 @@ def test_adapters_stay_out_of_frozen_parts(make_trainer: Callable[..., SftTraine
     ]
     assert names
     assert all("merger" in name for name in names)
+
+
+def test_a_resumed_run_is_not_looked_at_again(base_model: PreTrainedModel) -> None:
+    model = prepare_model(base_model, Tuner(lora_rank=4))
+    look = GradientCheck().on_pre_optimizer_step
+    look(None, TrainerState(global_step=3), TrainerControl(), model)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="no gradient reaches llm in step 1"):
+        look(None, TrainerState(), TrainerControl(), model)  # type: ignore[arg-type]

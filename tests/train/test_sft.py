@@ -9,6 +9,7 @@ import pytest
 from sightwright import certificate
 from sightwright.errors import ConfigError, DataError, ModelError
 from sightwright.train.sft import train
+from sightwright.train.trainer import SftTrainer
 
 WriteRecords = Callable[..., Path]
 
@@ -130,10 +131,59 @@ def test_a_checkpoint_that_was_not_finished_is_not_resumed(write_config: WriteCo
     path = write_config(training={"run_name": "b", "resume_from_checkpoint": str(broken)})
     with pytest.raises(ConfigError, match="not written to its end"):
         train(path)
-    latest = write_config(training={"resume_from_checkpoint": "latest", "max_steps": 7})
-    (whole.folder / "checkpoint-6" / "complete.json").unlink()
-    with pytest.raises(ConfigError, match="no complete checkpoint"):
-        train(latest)
+
+
+def test_a_run_without_a_whole_checkpoint_begins_again(
+    write_config: WriteConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = train(write_config(training={"eval_strategy": "no"}))
+    for step in (3, 6):
+        (whole.folder / f"checkpoint-{step}" / "complete.json").unlink()
+    latest = {"eval_strategy": "no", "resume_from_checkpoint": "latest"}
+    again = train(write_config(training=latest))
+    assert "holds no complete checkpoint yet: from the beginning" in caplog.text
+    assert "removed what a save that was cut off left behind: checkpoint-3, ch" in caplog.text
+    assert again.metrics["train/loss"] == whole.metrics["train/loss"]
+    assert [line["step"] for line in log_lines(whole.folder)] == [1, 2, 3, 4, 5, 6, 6]
+
+
+def test_a_run_that_begins_again_shows_once_in_tensorboard(
+    write_config: WriteConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    again = write_config(
+        training={"eval_strategy": "no", "save_steps": 0.5, "resume_from_checkpoint": "latest"}
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(SftTrainer, "_save_checkpoint", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(again)
+    result = train(again)
+    shown = EventAccumulator(str(result.folder / "tensorboard"))
+    shown.Reload()
+    assert [event.step for event in shown.Scalars("train/loss")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_checkpoint_keeps_the_settings_that_led_to_it(
+    write_config: WriteConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    start: dict[str, object] = {"eval_strategy": "no", "save_steps": 0.5}
+    folder = train(write_config(training=start)).folder
+    as_run = (folder / "resolved.yaml").read_text()
+    hotter = {**start, "learning_rate": 2e-2, "resume_from_checkpoint": "latest"}
+    with pytest.raises(ConfigError, match="exact resume is not possible"):
+        train(write_config(training={**hotter, "seed": 8}))
+    assert (folder / "resolved.yaml").read_text() == as_run
+    for _ in range(2):
+        caplog.clear()
+        train(write_config(training=hotter))
+        assert "not the run that checkpoint-6 is of: training.learning_rate" in caplog.text
+        assert "do not match the ones in the `trainer_state.json`" not in caplog.text
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_an_over_long_record_is_named(write_config: WriteConfig) -> None:
@@ -200,6 +250,8 @@ def test_extraction_is_marked_while_it_trains(
         assert line["eval/json_valid"] == 1.0
         assert 0 <= line["eval/field_f1"] <= 1
         assert 0 <= line["eval/document_exact"] <= 1
+        assert 0 <= line["eval/anls"] <= 1
+        assert line["eval/loop_rate"] == 0.0
     best = max(evaluations, key=lambda line: line["eval/field_f1"])
     assert result.best_checkpoint == result.folder / f"checkpoint-{best['step']}"
     stored = certificate.read(result.best_checkpoint)

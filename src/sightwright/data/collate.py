@@ -31,9 +31,10 @@ Batch = dict[str, Any]
     answer_slots    long [A]: its index in `logits_to_keep`, the positions whose logits are needed
     answer_ids      long [A]: the token to predict there
     places          where each sample stands in its file, for messages
+    counts          added by the trainer: False for a stand-in, which another rank learns from
 """
 
-OURS = ("patches", "answer_rows", "answer_slots", "answer_ids", "places")
+OURS = ("patches", "answer_rows", "answer_slots", "answer_ids", "places", "counts")
 
 IntArray = NDArray[np.int64]
 

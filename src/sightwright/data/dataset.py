@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +17,10 @@ from sightwright.data.encode import Encoded, Encoder, OverLengthError, Place
 from sightwright.data.pixels import image_patches
 from sightwright.data.sizes import image_size
 from sightwright.errors import DataError
-from sightwright.images import open_image
+from sightwright.images import open_image, prefetch
 from sightwright.logs import progress
-from sightwright.records import ChatRecord, read_chat_record
+from sightwright.record_formats import read_record
+from sightwright.records import ChatRecord
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -76,6 +79,7 @@ class ChatDataset(Dataset[Sample]):
             OverLengthError: a record that reaches the limit, when they are not dropped.
         """
         every = cls(path, list(_first(jsonl.read_lines(path), limit)), encoder)
+        prefetch(every._images_on_the_web())
         kept: list[jsonl.Line] = []
         lengths = Lengths([], [], [], [], [])
         for index in progress(range(len(every)), f"checking {path.name}"):
@@ -94,6 +98,14 @@ class ChatDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self._lines)
 
+    @cached_property
+    def digest(self) -> str:
+        """Of the records' text, in their order; images are not looked at."""
+        found = hashlib.blake2b(digest_size=16)
+        for line in self._lines:
+            found.update(len(line.data).to_bytes(8, "big") + line.data)
+        return found.hexdigest()
+
     def record(self, index: int) -> ChatRecord:
         """The record as the file has it.
 
@@ -102,7 +114,7 @@ class ChatDataset(Dataset[Sample]):
         """
         line = self._lines[index]
         try:
-            return read_chat_record(canonical.loads(line.data))
+            return read_record(canonical.loads(line.data))
         except DataError as error:
             raise DataError(error.message, where=line.where, remedy=error.remedy) from None
         except ValueError as error:
@@ -136,6 +148,12 @@ class ChatDataset(Dataset[Sample]):
         encoded = self._encoder.encode(messages, sizes, place)
         patches = tuple(image_patches(image, self._encoder.spec) for image in images)
         return Sample(encoded, patches)
+
+    def _images_on_the_web(self) -> Iterator[str]:
+        for index, line in enumerate(self._lines):
+            # Hardly any file has one, and then no line need be read twice.
+            if b"://" in line.data:
+                yield from self.record(index).images
 
     def _open(self, references: Iterator[str]) -> list[Image]:
         return [open_image(reference, self.root) for reference in references]

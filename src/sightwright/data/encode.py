@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from sightwright.chat import ChatTokenizer, Rendered, render
@@ -128,25 +129,26 @@ class Encoder:
 
 def arrange_extraction(task: "ExtractTask") -> Arrange:
     """The served prompt of a document, and its label as the decoder would write it."""
-
-    def arrange(record: ChatRecord) -> tuple[Message, ...]:
-        if not record.id:
-            raise DataError("an extraction record needs an 'id'")
-        answer = Message("assistant", (Text(task.target(task.gold(record))),))
-        return (*task.prompt_of(record), answer)
-
-    return arrange
+    return partial(_extraction, task)
 
 
 def arrange_chat(system: str | None) -> Arrange:
     """The record's own turns; `system` (template.system) opens those that bring none."""
+    return partial(_chat, system)
 
-    def arrange(record: ChatRecord) -> tuple[Message, ...]:
-        if system is None or record.messages[0].role == "system":
-            return record.messages
-        return (Message("system", (Text(system),)), *record.messages)
 
-    return arrange
+# Functions of the module, so that a loader's process may be spawned with them.
+def _extraction(task: "ExtractTask", record: ChatRecord) -> tuple[Message, ...]:
+    if not record.id:
+        raise DataError("an extraction record needs an 'id'")
+    answer = Message("assistant", (Text(task.target(task.gold(record))),))
+    return (*task.prompt_of(record), answer)
+
+
+def _chat(system: str | None, record: ChatRecord) -> tuple[Message, ...]:
+    if system is None or record.messages[0].role == "system":
+        return record.messages
+    return (Message("system", (Text(system),)), *record.messages)
 
 
 def _at(place: Place, error: DataError) -> DataError:

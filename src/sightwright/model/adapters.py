@@ -15,6 +15,7 @@ from torch import nn
 from sightwright import extras
 from sightwright.config.sections.tuner import Tuner
 from sightwright.errors import ModelError
+from sightwright.model.checkpoints import refuse_torn
 from sightwright.model.load import load_model, torch_dtype
 from sightwright.model.parts import (
     PARTS,
@@ -110,6 +111,7 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
     if not _is_adapter(folder):
         what = f"no {ADAPTER_CONFIG} and {ADAPTER_WEIGHTS} here" if folder.is_dir() else "no folder"
         raise ModelError(what, where=f"adapters {str(folder)!r}")
+    refuse_torn(folder)
     try:
         with _quiet_peft():
             loaded = PeftModel.from_pretrained(model, str(folder))
@@ -181,6 +183,7 @@ def _checkpoint(resume_from: str | Path | None, tuner: Tuner) -> Path | None:
     if not (has_model or _is_adapter(folder)):
         what = "neither an adapter nor model weights" if folder.is_dir() else "no such folder"
         raise ModelError(what, where=f"resume_from_checkpoint {str(folder)!r}")
+    refuse_torn(folder)
     if _is_adapter(folder) and tuner.train_type == "full":
         raise ModelError(
             "this checkpoint holds an adapter, and train_type is full",

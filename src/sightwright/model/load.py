@@ -18,6 +18,8 @@ from sightwright.chat import ChatTokenizer
 from sightwright.config.sections.model import TINY
 from sightwright.config.sections.quantization import Quantization
 from sightwright.errors import ModelError
+from sightwright.model.checkpoints import refuse_torn
+from sightwright.model.template_check import require_our_template
 from sightwright.vision import PixelPolicy, VisionSpec
 
 if TYPE_CHECKING:
@@ -57,12 +59,14 @@ def resolve_folder(model: str | Path, revision: str | None = None) -> Path:
     """The local folder of a model: "tiny" is the packaged one; else a folder or a hub id.
 
     Raises:
-        ModelError: neither a folder nor reachable on the hub.
+        ModelError: neither a folder nor reachable on the hub, or a checkpoint that was not written
+            to its end.
     """
     if str(model) == TINY:
         return Path(str(importlib.resources.files("sightwright") / "demo" / "tiny"))
     folder = Path(model)
     if folder.is_dir():
+        refuse_torn(folder)
         return folder
     if folder.exists():
         raise ModelError("a model is a folder, this is a file", where=str(folder))
@@ -205,9 +209,12 @@ def load_chat_tokenizer(folder: Path) -> ChatTokenizer:
     """The folder's tokenizer.
 
     Raises:
-        ModelError: no `tokenizer.json`, or one without Qwen's control tokens.
+        ModelError: no `tokenizer.json`, one without Qwen's control tokens, or a chat template that
+            lays conversations out in another way than `chat.render`.
     """
-    return ChatTokenizer.from_folder(folder)
+    tokenizer = ChatTokenizer.from_folder(folder)
+    require_our_template(folder, tokenizer)
+    return tokenizer
 
 
 def load_vision_spec(folder: Path, pixels: PixelPolicy | None = None) -> VisionSpec:

@@ -36,8 +36,6 @@ def trainer_arguments(
     kwargs |= {
         "disable_tqdm": True,
         "report_to": _sinks(kwargs.get("report_to")),
-        # There is no plan of the whole run yet: a resumed epoch skips the batches it has seen.
-        "ignore_data_skip": False,
     }
     kwargs.pop("resume_from_checkpoint", None)
     if world_size == 1:
@@ -46,12 +44,18 @@ def trainer_arguments(
     return TrainingArguments(**kwargs)
 
 
-def trainer_callbacks(config: Config, folder: Path, stack: ExitStack) -> list[TrainerCallback]:
-    """Log file, TensorBoard, progress, gradient check, last checkpoint."""
+def trainer_callbacks(
+    config: Config, folder: Path, stack: ExitStack, first_step: int = 1
+) -> list[TrainerCallback]:
+    """Log file, TensorBoard, progress, gradient check, last checkpoint.
+
+    Args:
+        first_step: that this call trains; TensorBoard drops what an earlier one wrote from it on.
+    """
     callbacks: list[TrainerCallback] = [JsonlLog(folder), Progress(stack), GradientCheck()]
     if config.training.save_last_epoch and config.training.save_strategy != "no":
         callbacks.append(SaveLast())
-    callbacks += _tensorboard(Path(config.training.logging_dir or folder / TENSORBOARD))
+    callbacks += _tensorboard(Path(config.training.logging_dir or folder / TENSORBOARD), first_step)
     return callbacks
 
 
@@ -73,7 +77,7 @@ def _sinks(wanted: object) -> list[str]:
     return [name for name in names if name not in (TENSORBOARD, "none", "all")]
 
 
-def _tensorboard(folder: Path) -> list[TrainerCallback]:
+def _tensorboard(folder: Path, first_step: int) -> list[TrainerCallback]:
     from transformers.integrations.integration_utils import (
         TensorBoardCallback,
         is_tensorboard_available,
@@ -83,4 +87,4 @@ def _tensorboard(folder: Path) -> list[TrainerCallback]:
         return []
     from torch.utils.tensorboard import SummaryWriter
 
-    return [TensorBoardCallback(SummaryWriter(str(folder)))]
+    return [TensorBoardCallback(SummaryWriter(str(folder), purge_step=first_step))]

@@ -14,6 +14,8 @@ from sightwright import canonical
 from sightwright.logs import Bar, progress_bar
 
 LOG_NAME = "logging.jsonl"
+SUMMARY_KEY = "train/mean_loss"
+"""Only the last line of a whole run has it."""
 
 
 def namespaced(logs: Mapping[str, float]) -> dict[str, float]:
@@ -63,12 +65,16 @@ class JsonlLog(TrainerCallback):
 
 
 def _keep_up_to(path: Path, step: int) -> None:
-    """Drop what a run wrote after the checkpoint that is resumed from."""
+    """Drop what a run wrote after the checkpoint that is resumed from: all of it where the run
+    begins again, half a line, and the summary of a run that now goes on."""
     if not path.exists():
         return
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True)
-             if line.endswith("\n") and canonical.loads(line)["step"] <= step]  # fmt: skip
-    canonical.write_text(path, "".join(lines))
+    kept: list[str] = []
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        values = canonical.loads(line) if line.endswith("\n") else None
+        if step and values is not None and values["step"] <= step and SUMMARY_KEY not in values:
+            kept.append(line)
+    canonical.write_text(path, "".join(kept))
 
 
 class Progress(TrainerCallback):

@@ -18,7 +18,7 @@ from sightwright.vision import VisionSpec
 
 @dataclass
 class MarkExtraction:
-    """Greedy answers under the schema's grammar → field F1, exact documents, valid JSON.
+    """Greedy answers under the schema's grammar → field F1, exact documents, ANLS*, loops.
 
     Attributes:
         records: those answered at each evaluation.
@@ -55,4 +55,6 @@ class MarkExtraction:
             "field_f1": scores.micro.f1,
             "document_exact": scores.document_exact,
             "json_valid": scores.json_valid,
+            "anls": scores.anls,
+            "loop_rate": found.loop_rate,
         }

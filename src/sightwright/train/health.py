@@ -100,7 +100,8 @@ def health_table(found: Sequence[Check], rows: Sequence[PartRow]) -> RenderableT
 class GradientCheck(TrainerCallback):
     """After the first backward: every trainable part has a gradient, no frozen one has.
 
-    Looks once, before the optimiser's first step, so a run that learns nothing costs one step.
+    Looks once, before the optimiser's first step, so a run that learns nothing costs one step. A
+    resumed run has been looked at.
     """
 
     def __init__(self) -> None:
@@ -114,7 +115,7 @@ class GradientCheck(TrainerCallback):
         model: nn.Module | None = None,
         **_: Any,
     ) -> None:
-        if not self._done and model is not None:
+        if not self._done and model is not None and state.global_step == 0:
             self._done = True
             check_gradients(model)
 

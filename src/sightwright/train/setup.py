@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,13 +14,18 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, set_seed
 
-from sightwright import jsonl
 from sightwright.certificate import Certificate, Pixels, StoredSchema, Task, write
 from sightwright.chat import ChatTokenizer
 from sightwright.config.schema import Config
+from sightwright.data.conversations import (
+    arrange_of,
+    asked_with,
+    extract_task_of,
+    pixels_of,
+    prompts_of,
+)
 from sightwright.data.dataset import ChatDataset, Lengths
-from sightwright.data.encode import Arrange, Encoder, arrange_chat, arrange_extraction
-from sightwright.errors import ConfigError, DataError
+from sightwright.data.encode import Encoder
 from sightwright.model.adapters import prepare_model
 from sightwright.model.attention import attend_by_document
 from sightwright.model.load import (
@@ -30,10 +35,9 @@ from sightwright.model.load import (
     resolve_attention,
     resolve_folder,
 )
-from sightwright.records import ChatRecord, ImageRef, Message, Text, read_chat_record
-from sightwright.schema import load_schema
+from sightwright.records import ChatRecord
 from sightwright.train.precision import Precision
-from sightwright.vision import PixelPolicy, VisionSpec
+from sightwright.vision import VisionSpec
 
 if TYPE_CHECKING:
     from sightwright.tasks.extract import ExtractTask
@@ -76,14 +80,15 @@ def prepare(config: Config, precision: Precision) -> Prepared:
     """
     base_folder = resolve_folder(_given(config.model.model), config.model.model_revision)
     tokenizer = load_chat_tokenizer(base_folder)
-    spec = load_vision_spec(base_folder, _pixels(config, base_folder))
+    own_pixels = load_vision_spec(base_folder).pixels
+    spec = load_vision_spec(base_folder, pixels_of(config, own_pixels))
     path = Path(_given(config.custom.train_jsonl))
-    prompts = _prompts(path)
-    task = _extract_task(config, prompts) if config.task.type == "extract" else None
+    prompts = prompts_of(path)
+    task = extract_task_of(config, prompts) if config.task.type == "extract" else None
     encoder = Encoder(
         tokenizer,
         spec,
-        _arrange(config, task),
+        arrange_of(config, task),
         max_length=_given(config.template.max_length),
         supervise=config.template.supervise,
     )
@@ -124,17 +129,6 @@ def held_out_records(config: Config, dataset: ChatDataset) -> Sequence[ChatRecor
     return [asked_with(config.task.prompt, dataset.record(index)) for index in range(count)]
 
 
-def asked_with(prompt: str | None, record: ChatRecord) -> ChatRecord:
-    """The record with task.prompt in place of its last instruction; None keeps its own."""
-    if prompt is None:
-        return record
-    last = max(i for i, message in enumerate(record.messages) if message.role == "user")
-    images = [item for item in record.messages[last].content if isinstance(item, ImageRef)]
-    question = Message("user", (*images, Text(prompt)))
-    messages = (*record.messages[:last], question, *record.messages[last + 1 :])
-    return replace(record, messages=messages)
-
-
 def _held_out(config: Config, encoder: Encoder) -> ChatDataset | None:
     if config.custom.val_jsonl is None or config.training.eval_strategy == "no":
         return None
@@ -165,41 +159,6 @@ def _device(config: Config) -> str | None:
     return None if rank is None or not torch.cuda.is_available() else f"cuda:{rank}"
 
 
-def _pixels(config: Config, folder: Path) -> PixelPolicy | None:
-    low, high = config.template.min_pixels, config.template.max_pixels
-    if low is None and high is None:
-        return None
-    own = load_vision_spec(folder).pixels
-    return PixelPolicy(
-        own.min_pixels if low is None else low, own.max_pixels if high is None else high
-    )
-
-
-def _arrange(config: Config, task: ExtractTask | None) -> Arrange:
-    system = config.template.system
-    if task is None:
-        return arrange_chat(system)
-    if system is not None:
-        raise ConfigError(
-            "extraction asks with a user turn alone, so that every server asks the same",
-            where="template.system",
-            remedy="write it into task.prompt",
-        )
-    arrange = arrange_extraction(task)
-    return lambda record: arrange(asked_with(config.task.prompt, record))
-
-
-def _extract_task(config: Config, prompts: Counter[str]) -> ExtractTask:
-    from sightwright.tasks.extract import ExtractTask
-
-    return ExtractTask(
-        schema=load_schema(Path(_given(config.task.json_schema))),
-        prompt=config.task.prompt or prompts.most_common(1)[0][0],
-        order=config.task.order,
-        prompt_has_schema=config.task.prompt_has_schema,
-    )
-
-
 def _certificate(config: Config, spec: VisionSpec, task: ExtractTask | None) -> Certificate:
     pixels = Pixels(min_pixels=spec.pixels.min_pixels, max_pixels=spec.pixels.max_pixels)
     return Certificate(
@@ -216,24 +175,6 @@ def _stored_task(config: Config, task: ExtractTask | None) -> Task:
         prompt_has_schema=config.task.prompt_has_schema,
         max_output_tokens=config.task.max_output_tokens,
     )
-
-
-def _prompts(path: Path) -> Counter[str]:
-    """How the records ask, and how often: a server asks as most of them do.
-
-    Raises:
-        DataError: a record that breaks the contract, or none at all.
-    """
-    found: Counter[str] = Counter()
-    for line, value in jsonl.read_values(path):
-        try:
-            turns = read_chat_record(value).messages
-        except DataError as error:
-            raise DataError(error.message, where=line.where, remedy=error.remedy) from None
-        found[[turn.text for turn in turns if turn.role == "user"][-1]] += 1
-    if not found:
-        raise DataError("no records to learn from", where=str(path))
-    return found
 
 
 def _given(value: T | None) -> T:

@@ -4,8 +4,8 @@
     result.best_checkpoint        # output/demo/checkpoint-40
 
 The run folder holds `resolved.yaml` (every setting and where it came from), `run.json` (what ran,
-and the outcome), `logging.jsonl`, TensorBoard's files, and `checkpoint-N` with the adapter and
-`sightwright.json`.
+and the outcome), `logging.jsonl`, TensorBoard's files, and `checkpoint-N` with the adapter,
+`sightwright.json` and the settings that led to it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from sightwright.config.load import Loaded, load_config
 from sightwright.config.resolved import dump_resolved
 from sightwright.config.schema import Config
 from sightwright.config.support import require_trainable
-from sightwright.train import checkpoints
+from sightwright.model.checkpoints import is_complete, latest_complete, step_of
+from sightwright.train import checkpoints, full_disk
+from sightwright.train.changed import changed_settings
 from sightwright.train.precision import Precision, choose_precision, device_half_precision
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 log = logs.get_logger(__name__)
 
 RUN_NAME = "run.json"
+_FREE_SPACE = f"free space, and go on with {checkpoints.AGAIN}"
 _RECORDED_PACKAGES = ("torch", "transformers", "peft", "accelerate")
 
 
@@ -78,6 +81,7 @@ def train(
     Raises:
         ConfigError: a file that is wrong, or something this version cannot run; named.
         DataError: a record that breaks a rule, or reaches the length limit.
+        DiskFullError: the disk filled up; the last complete checkpoint is intact.
         ModelError: a base model, pattern or checkpoint that does not fit.
     """
     loaded = load_config(Path(config_path), None if base_config is None else Path(base_config))
@@ -86,7 +90,10 @@ def train(
     require_trainable(loaded)
     folder = run_folder(loaded.config)
     resume = checkpoints.to_resume_from(loaded.config.training.resume_from_checkpoint, folder)
-    dump_resolved(loaded, folder)
+    if os.environ.get("RANK", "0") == "0":
+        checkpoints.clear_left_overs(folder)
+    if resume is not None and (changed := changed_settings(resume, loaded.config)):
+        log.warning("not the run that %s is of: %s", resume.name, "; ".join(changed))
     device_half = None if loaded.config.training.use_cpu else device_half_precision()
     precision = choose_precision(loaded.config, device_half)
     if precision.reason:
@@ -112,7 +119,9 @@ def _run(
     _show(loaded.config, prepared, debug)
     started = time.monotonic()
     with ExitStack() as stack:
-        trainer = _trainer(loaded.config, folder, precision, prepared, stack)
+        # The log is written between the checkpoints, which tell of a full disk by themselves.
+        stack.enter_context(full_disk.told("the log of the run", folder, lambda: _FREE_SPACE))
+        trainer = _trainer(loaded, folder, precision, prepared, stack, resume)
         output = trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     best = _best(trainer.state.best_model_checkpoint, folder)
     result = RunResult(
@@ -128,14 +137,25 @@ def _run(
 
 
 def _trainer(
-    config: Config, folder: Path, precision: Precision, prepared: Prepared, stack: ExitStack
+    loaded: Loaded,
+    folder: Path,
+    precision: Precision,
+    prepared: Prepared,
+    stack: ExitStack,
+    resume: Path | None,
 ) -> SftTrainer:
     from sightwright.data.collate import Collator
     from sightwright.train.arguments import trainer_arguments, trainer_callbacks
     from sightwright.train.trainer import SftParts, SftTrainer
 
+    config = loaded.config
     mark_answers = _mark_answers(config, prepared)
     args = trainer_arguments(config, folder, precision, generates=mark_answers is not None)
+
+    def stamp(place: Path) -> None:
+        dump_resolved(loaded, place)
+        prepared.stamp(place)
+
     parts = SftParts(
         spec=prepared.spec,
         collator=Collator(
@@ -146,11 +166,10 @@ def _trainer(
         train=prepared.train,
         held_out=prepared.held_out,
         mark_answers=mark_answers,
-        stamp=prepared.stamp,
+        stamp=stamp,
     )
-    if args.should_save:
-        prepared.stamp(folder)
-    callbacks = trainer_callbacks(config, folder, stack)
+    first_step = 1 if resume is None else (step_of(resume) or 0) + 1
+    callbacks = trainer_callbacks(config, folder, stack, first_step)
     return SftTrainer(prepared.model, args, parts, callbacks)
 
 
@@ -198,9 +217,9 @@ def _show(config: Config, prepared: Prepared, debug: bool) -> None:
 
 
 def _best(recorded: str | None, folder: Path) -> Path | None:
-    if recorded is not None and checkpoints.is_complete(Path(recorded)):
+    if recorded is not None and is_complete(Path(recorded)):
         return Path(recorded)
-    return checkpoints.latest_complete(folder)
+    return latest_complete(folder)
 
 
 def _last_values(history: list[dict[str, float]]) -> dict[str, float]:

@@ -1,0 +1,62 @@
+"""Settings that a resumed run does not share with the run that it goes on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sightwright.config.load import load_config
+from sightwright.config.problems import ConfigProblemsError
+from sightwright.config.resolved import RESOLVED_NAME, resolved_values
+from sightwright.config.schema import Config
+
+# What a step computes does not follow from these.
+_SECTIONS_BESIDE = ("eval", "export", "serve", "rlhf", "prompts", "custom", "data")
+_KEYS_BESIDE = (
+    "output_dir",
+    "run_name",
+    "log",
+    "save_",
+    "eval_",
+    "report_to",
+    "project",
+    "trackio_",
+    "hub_",
+    "push_to_hub",
+    "per_device_eval_batch_size",
+    "load_best_model_at_end",
+    "metric_for_best_model",
+    "greater_is_better",
+    "resume_from_checkpoint",
+    "restore_callback_states_from_checkpoint",
+    "disable_tqdm",
+    "include_num_input_tokens_seen",
+    # The micro-batches of a step are compared as such, whatever ranks and accumulation are.
+    "gradient_accumulation_steps",
+    "effective_batch_size",
+)
+
+
+def changed_settings(checkpoint: Path, now: Config) -> list[str]:
+    """What differs from the settings that led to a checkpoint, as `key: then → now`.
+
+    Empty too where its `resolved.yaml` is not there, or cannot be read by this version.
+    """
+    path = checkpoint / RESOLVED_NAME
+    if not path.is_file():
+        return []
+    try:
+        then = dict(resolved_values(load_config(path).config))
+    except ConfigProblemsError:
+        return []
+    return [
+        f"{key}: {then[key]} → {value}"
+        for key, value in resolved_values(now)
+        if key in then and then[key] != value and _is_of_a_step(key)
+    ]
+
+
+def _is_of_a_step(key: str) -> bool:
+    section, _, name = key.partition(".")
+    if section == "training":
+        return not name.startswith(_KEYS_BESIDE)
+    return section not in _SECTIONS_BESIDE
