@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 import transformers
+from training_argument_words import WORDS
 from transformers import TrainingArguments
 
 from sightwright.config.kept_elsewhere import KEPT_ELSEWHERE
@@ -38,8 +39,6 @@ from sightwright.config.section import Section, TextList
 
 TRANSFORMERS_VERSION = "{version}"
 
-_SEE = "see the field of this name in transformers.TrainingArguments"
-
 
 class TransformersArguments(Section):
     """Every field that a YAML file may set; None leaves the choice to transformers."""
@@ -62,7 +61,7 @@ def _field_lines(field: dataclasses.Field[Any]) -> Iterator[str]:
         kinds.append("None")
     shown = f'"{default}"' if isinstance(default, str) else repr(default)
     yield f"    {field.name}: {' | '.join(kinds)} = Field(\n"
-    yield f"        default={shown}, description=_SEE\n    )\n"
+    yield f"        default={shown}, description={WORDS[field.name]!r}\n    )\n"
 
 
 def _default(field: dataclasses.Field[Any]) -> object:

@@ -77,7 +77,7 @@ FAULTS = {
     "custom: {augmentation: {enabled: true}}": "custom.augmentation.ops: augmentation is enabled",
     "custom: {assistant_prefix_format: '<{domain}>'}": "lacks {task}",
     "custom: {augmentation_curriculum: {phases: [{}]}}": (
-        "custom.augmentation_curriculum.phases[0].until_percent: give one of"
+        "custom.augmentation_curriculum.phases[0].until_percent: a phase needs exactly one end"
     ),
     "custom: {augmentation_curriculum: {phases: [{until_percent: 50}, {until_percent: 20}]}}": (
         "custom.augmentation_curriculum.phases: each must end after the one before"
@@ -182,7 +182,6 @@ def test_a_real_name_under_data_dataset_is_warned_of() -> None:
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("serve: {port: 9000}", "serve"),
         ("eval: {bootstrap_samples: 10}", "eval.bootstrap_samples"),
     ],
 )

@@ -70,7 +70,8 @@ def unknown_key_hint(path: tuple[Key, ...]) -> str:
         known += INHERITANCE_KEYS
     elif len(parents) == 1:
         known += older_names(section)
-    return did_you_mean(key, known)
+    listing = f"sightwright config explain{f' {section}' if section in section_keys() else ''}"
+    return did_you_mean(key, known) or f"{listing} lists the keys"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -75,7 +75,8 @@ def _file(path: Path, chain: tuple[Path, ...], place: Place | None, gathered: Ga
     if absolute in chain:
         circle = [*chain[chain.index(absolute) :], absolute]
         text = " -> ".join(shown(step) for step in circle)
-        problem = Problem(place or Place(name), "extends", f"a file extends itself: {text}")
+        what, hint = f"a file extends itself: {text}", "take one of them out of extends"
+        problem = Problem(place or Place(name), "extends", what, hint)
         gathered.add_problems([problem])
         return Branch(Place(name))
     try:
@@ -89,7 +90,8 @@ def _file(path: Path, chain: tuple[Path, ...], place: Place | None, gathered: Ga
 def _unreadable(name: str, place: Place | None, error: OSError | UnicodeDecodeError) -> Problem:
     reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
     if place is None:
-        return Problem(Place(name), "", f"cannot be read: {reason}")
+        hint = "give the path of a YAML file"
+        return Problem(Place(name), "", f"cannot be read: {reason}", hint)
     hint = "a base is looked up beside the file that extends it"
     return Problem(place, "extends", f"{name} cannot be read: {reason}", hint)
 
@@ -117,7 +119,8 @@ def _bases(own: Branch, gathered: Gathered) -> Iterator[tuple[str, Place]]:
                 yield entry.value, entry.place
             elif not (isinstance(entry, Leaf) and entry.value is None):
                 text = "must be a path or a list of paths"
-                gathered.add_problems([Problem(entry.place, key, text)])
+                hint = f"as {key}: ../base.yaml"
+                gathered.add_problems([Problem(entry.place, key, text, hint)])
 
 
 def _prepare(own: Branch, gathered: Gathered) -> None:

@@ -63,6 +63,13 @@ def _flag(value: object) -> bool:
     return value
 
 
+_TAKES: dict[Convert, dict[str, object]] = {
+    _ratio: {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+    _sampling: {"type": "boolean"},
+    _always_true: {"const": True},
+    _adafactor: {"type": "boolean"},
+}
+
 _OLDER: dict[str, dict[str, _Rename]] = {
     "training": {
         # A warmup below one step *is* a share of the run in transformers 5.
@@ -94,6 +101,12 @@ def present_name(section: str, key: str) -> str | None:
     return None if rename is None else rename.now
 
 
+def older_value(section: str, key: str) -> dict[str, object] | None:
+    """JSON Schema of what an older key takes; None where it takes what its present name does."""
+    rename = _OLDER[section][key]
+    return None if rename.convert is None else _TAKES[rename.convert]
+
+
 def translate(root: Branch) -> tuple[list[Note], list[Problem]]:
     """Rename the older keys of one file in place."""
     notes: list[Note] = []
@@ -119,7 +132,8 @@ def _translated(
     try:
         value = _converted(rename, node)
     except _BadValueError as error:
-        yield Problem(node.place, name, str(error))
+        hint = f"delete it, or write {now}" if rename.now else "delete it"
+        yield Problem(node.place, name, str(error), hint)
         return
     if rename.now is None or value is None:
         yield Note(str(node.place), f"{name}: older key that says nothing any more, left out")

@@ -36,6 +36,11 @@ def take_removed(root: Branch) -> Iterator[Problem]:
             yield from _removed_in(node, section)
 
 
+def removal_of(section: str, key: str) -> tuple[str, str] | None:
+    """What is said of a knob that is gone: the reason and the remedy; None for any other key."""
+    return _verdict(section, key)
+
+
 def _removed_in(branch: Branch, section: str) -> Iterator[Problem]:
     for key, node in list(branch.children.items()):
         verdict = _verdict(section, key)

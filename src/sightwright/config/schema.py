@@ -96,4 +96,4 @@ class Config(Section):
             )
         if metric == "field_f1" and self.task.type != "extract" and self.given("task"):
             text = f"field_f1 marks extraction, task.type is {self.task.type}"
-            yield Fault("training.metric_for_best_model", text)
+            yield Fault("training.metric_for_best_model", text, "metric_for_best_model: loss")

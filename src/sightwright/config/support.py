@@ -136,6 +136,11 @@ _RULES = (
 )
 
 
+def refusals() -> list[Unsupported]:
+    """Everything that `train` may refuse, whatever a configuration says."""
+    return [Unsupported(rule.key, rule.reason) for rule in _RULES]
+
+
 def unsupported(config: Config) -> list[Unsupported]:
     """What this version's `train` would refuse of a configuration."""
     return [Unsupported(rule.key, rule.reason) for rule in _RULES if rule.applies(config)]
@@ -189,7 +194,11 @@ def require_trainable(loaded: Loaded) -> None:
     lines = missing_for_training(config)
     lines += [f"{_place(loaded, part.key)}{part}" for part in unsupported(config)]
     if lines:
-        raise ConfigError("\n  ".join(["this configuration cannot be trained:", *lines]))
+        raise ConfigError(
+            "\n  ".join(["this configuration cannot be trained:", *lines]),
+            remedy="give what is missing, and delete what is not in this version; "
+            "`sightwright config explain KEY` says more of a key",
+        )
 
 
 def _place(loaded: Loaded, key: str) -> str:

@@ -12,8 +12,6 @@ OUTPUT_LIMIT_RANGE = (256, 768)
 PLACEHOLDERS = {"dummy", "placeholder"}
 
 UNREAD = {
-    "serve": "the options of `sightwright serve` are what counts",
-    "export": "the options of `sightwright merge` are what counts",
     "eval.bootstrap_samples": "evaluation during training computes no intervals",
 }
 """Known keys that no verb of this version reads, and what to use in their place."""

@@ -42,7 +42,8 @@ def parse_yaml(text: str, file: str) -> tuple[Branch, list[Problem]]:
     if not isinstance(node, MappingNode):
         found = "a list" if isinstance(node, SequenceNode) else "one value"
         text = f"the file must hold a mapping of sections, found {found}"
-        return root, [Problem(Place(file, 1), "", text)]
+        hint = "as `training:`, with its keys indented below"
+        return root, [Problem(Place(file, 1), "", text, hint)]
     return reader.mapping(node, Place(file), ()), reader.problems
 
 
@@ -84,7 +85,8 @@ class _Reader:
     def _entry(self, branch: Branch, key_node: Any, value_node: Any, path: tuple[str, ...]) -> None:
         place = self._place(key_node)
         if not isinstance(key_node, ScalarNode):
-            self._problem(place, path, "a key must be one word, not a list or a mapping")
+            text = "a key must be one word, not a list or a mapping"
+            self._problem(place, path, text, "take off the `?`, the brackets or the braces")
             return
         key = str(key_node.value)
         if key in branch.children:
@@ -98,7 +100,7 @@ class _Reader:
         """`<<: *anchor`, or a list of them: the earlier wins, the mapping's own keys over all."""
         for part in source.value if isinstance(source, SequenceNode) else [source]:
             if not isinstance(part, MappingNode):
-                self._problem(self._place(part), path, "`<<` takes a mapping")
+                self._problem(self._place(part), path, "`<<` takes a mapping", "as <<: *anchor")
                 continue
             for key, child in self.mapping(part, self._place(part), path).children.items():
                 branch.children.setdefault(key, child)
@@ -107,7 +109,8 @@ class _Reader:
         if isinstance(node, ScalarNode):
             return Leaf(self._scalar(node, path), place)
         if id(node) in self.open:
-            self._problem(place, path, "an alias to the value that it stands in")
+            text = "an alias to the value that it stands in"
+            self._problem(place, path, text, "write the value out")
             return Leaf(None, place)
         self.open.add(id(node))
         try:
@@ -135,7 +138,8 @@ class _Reader:
             case "float":
                 return float(self.constructor.construct_yaml_float(node))
             case _:
-                self._problem(self._place(node), path, f"the YAML tag {node.tag} is not read")
+                tag_text = f"the YAML tag {node.tag} is not read"
+                self._problem(self._place(node), path, tag_text, "take off the tag")
                 return text
 
     def _place(self, node: Any) -> Place:

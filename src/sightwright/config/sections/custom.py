@@ -8,6 +8,8 @@ from pydantic import Field, PositiveFloat
 
 from sightwright.config.section import AsTuple, Fault, Section, TextList
 
+_PREFIX = "as <DOMAIN={domain}>, <TASK={task}>"
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 AugmentationName = Literal[
@@ -59,7 +61,11 @@ class CurriculumPhase(Section):
 
     def faults(self) -> Iterator[Fault]:
         if (self.until_percent is None) == (self.until_step is None):
-            yield Fault("until_percent", "give one of until_percent and until_step")
+            yield Fault(
+                "until_percent",
+                "a phase needs exactly one end",
+                "give one of until_percent and until_step",
+            )
 
 
 class Curriculum(Section):
@@ -71,11 +77,13 @@ class Curriculum(Section):
         percents = [phase.until_percent for phase in self.phases if phase.until_percent]
         steps = [phase.until_step for phase in self.phases if phase.until_step]
         if percents and steps:
-            yield Fault("phases", "until_percent and until_step cannot be mixed")
+            hint = "write every end in per cent, or every end in steps"
+            yield Fault("phases", "until_percent and until_step cannot be mixed", hint)
         shares = [percent if percent > 1 else 100 * percent for percent in percents]
         for ends in (shares, steps):
             if any(second <= first for first, second in pairwise(ends)):
-                yield Fault("phases", f"each must end after the one before, found {ends}")
+                text = f"each must end after the one before, found {ends}"
+                yield Fault("phases", text, "write the phases in the order of the run")
 
 
 class Augmentation(Section):
@@ -90,7 +98,8 @@ class Augmentation(Section):
 
     def faults(self) -> Iterator[Fault]:
         if self.enabled and not self.ops:
-            yield Fault("ops", "augmentation is enabled without an operation")
+            hint = "name one, as {name: hflip}; or enabled: false"
+            yield Fault("ops", "augmentation is enabled without an operation", hint)
 
 
 class FeatureTerm(Section):
@@ -114,7 +123,8 @@ class VisualKd(Section):
     def faults(self) -> Iterator[Fault]:
         terms = (self.vit, self.aligner, self.deepstack)
         if self.enabled and not any(term.enabled for term in terms):
-            yield Fault("enabled", "is true, but vit, aligner and deepstack are all off")
+            hint = "enable one of them, or none at all"
+            yield Fault("enabled", "is true, but vit, aligner and deepstack are all off", hint)
 
 
 class TokenTypeMetrics(Section):
@@ -203,7 +213,8 @@ class Custom(Section):
         if prefix is None:
             return
         if "\n" in prefix.strip("\n") or not prefix.strip():
-            yield Fault("assistant_prefix_format", "must be one line of text")
+            yield Fault("assistant_prefix_format", "must be one line of text", _PREFIX)
         missing = [part for part in ("{domain}", "{task}") if part not in prefix]
         if missing:
-            yield Fault("assistant_prefix_format", f"lacks {' and '.join(missing)}")
+            text = f"lacks {' and '.join(missing)}"
+            yield Fault("assistant_prefix_format", text, _PREFIX)

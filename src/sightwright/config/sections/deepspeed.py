@@ -29,8 +29,8 @@ class DeepSpeed(Section):
             if self.enabled:
                 yield Fault("config", "is required when DeepSpeed is enabled", "config: zero2")
         elif isinstance(self.config, str) and not self._is_known(self.config):
-            known = ", ".join(PRESETS)
-            yield Fault("config", f"{self.config!r} is neither a .json file nor one of {known}")
+            text = f"{self.config!r} is neither a .json file nor a known name"
+            yield Fault("config", text, f"one of {', '.join(PRESETS)}")
 
     @staticmethod
     def _is_known(config: str) -> bool:

@@ -15,8 +15,10 @@ class Export(Section):
         default="5GB", pattern=r"^\d+(\.\d+)?(KB|MB|GB)$", description="largest weight file"
     )
     parity_records: int = Field(
-        default=8, ge=0, description="records on which adapter and merged model are compared"
+        default=8,
+        ge=0,
+        description="held-out records on which adapter and merged model are compared",
     )
     parity_tolerance: NonNegativeFloat = Field(
-        default=1e-3, description="largest accepted difference of a log probability"
+        default=1e-3, description="largest accepted difference of logits in float32"
     )

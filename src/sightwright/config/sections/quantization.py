@@ -24,4 +24,5 @@ class Quantization(Section):
 
     def faults(self) -> Iterator[Fault]:
         if self.quant_bits == 8 and self.quant_method not in (None, "bnb"):
-            yield Fault("quant_bits", f"8 bits are read with bnb alone, not {self.quant_method}")
+            text = f"8 bits are read with bnb alone, not {self.quant_method}"
+            yield Fault("quant_bits", text, "quant_method: bnb, or quant_bits: 4")

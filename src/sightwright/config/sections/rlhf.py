@@ -151,4 +151,4 @@ class Rlhf(Section):
             )
         if self.beta is not None and self.beta > 1:
             text = f"{self.beta} is no place between teacher and student: at most 1 with gkd"
-            yield Fault("beta", text)
+            yield Fault("beta", text, "0.5 weighs both alike")

@@ -37,7 +37,7 @@ class Template(Section):
     def faults(self) -> Iterator[Fault]:
         low, high = self.min_pixels, self.max_pixels
         if low is not None and high is not None and low > high:
-            yield Fault("min_pixels", f"{low} is above max_pixels {high}")
+            yield Fault("min_pixels", f"{low} is above max_pixels {high}", "lower it")
         if high is not None and high < PIXELS_PER_TOKEN:
             yield Fault(
                 "max_pixels",

@@ -46,7 +46,13 @@ _REFUSED: dict[str, tuple[object, str]] = {
     "length_column_name": ("length", "lengths follow from the text and the image sizes"),
 }
 
-GENERATED_METRICS = ("field_f1", "document_exact", "json_valid")
+
+def refused_arguments() -> dict[str, tuple[object, str]]:
+    """Key → the one value that is accepted, and why no other is honoured."""
+    return dict(_REFUSED)
+
+
+GENERATED_METRICS = ("field_f1", "document_exact", "json_valid", "anls", "loop_rate")
 """Metrics that exist only when evaluation answers the records."""
 
 
@@ -138,9 +144,10 @@ class Training(TransformersArguments):
             value: float | None = getattr(self, key)
             if value is not None and value > 1 and value != int(value):
                 text = f"{value} is neither a whole number of steps nor a share below 1"
-                yield Fault(key, text)
+                yield Fault(key, text, f"write {int(value)}")
         if self.save_delay_steps and self.save_delay_epochs:
-            yield Fault("save_delay_epochs", "give one of save_delay_steps and save_delay_epochs")
+            text = "cannot go with save_delay_steps"
+            yield Fault("save_delay_epochs", text, "keep one of them")
 
     def _best_faults(self) -> Iterator[Fault]:
         if self.save_strategy == "best" and self.eval_strategy == "no":
@@ -156,7 +163,7 @@ class Training(TransformersArguments):
             yield Fault("load_best_model_at_end", text, "make them equal, or save_strategy: best")
         elif self.eval_strategy == "steps" and not self._saves_at_evaluations():
             text = f"save_steps {self.save_steps} is no multiple of eval_steps {self._eval_every()}"
-            yield Fault("load_best_model_at_end", text)
+            yield Fault("load_best_model_at_end", text, "save at every evaluation, or every second")
 
     def _eval_every(self) -> float:
         # transformers evaluates at every log line when eval_steps is not given.
@@ -170,7 +177,7 @@ class Training(TransformersArguments):
         floor = self.min_lr
         if floor is not None and floor > self.learning_rate:
             text = f"min_lr {floor} is above learning_rate {self.learning_rate}"
-            yield Fault("lr_scheduler_kwargs", text)
+            yield Fault("lr_scheduler_kwargs", text, "lower min_lr")
 
     @property
     def min_lr(self) -> float | None:

@@ -126,7 +126,8 @@ class Tuner(Section):
         try:
             re.compile(pattern)
         except re.error as error:
-            yield Fault("target_regex", f"not a regular expression: {error}")
+            hint = "names of modules stand in target_modules"
+            yield Fault("target_regex", f"not a regular expression: {error}", hint)
         if pattern == MATCHES_NOTHING and not self.modules_to_save:
             yield Fault(
                 "target_regex",
