@@ -347,7 +347,7 @@ def test_an_engine_from_a_folder_with_and_without_an_adapter(
     assert other == expected
 
 
-@pytest.mark.parametrize("module", ["engine", "fake", "constrain"])
+@pytest.mark.parametrize("module", ["engine", "fake", "constrain", "http_engine"])
 def test_what_servers_of_other_models_need_is_light(module: str) -> None:
     import subprocess
 

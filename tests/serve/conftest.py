@@ -1,7 +1,7 @@
 """Services around an engine without a model, and the documents that are sent to them."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from reportlab.pdfgen.canvas import Canvas
 from sightwright.infer.engine import Request
 from sightwright.infer.fake import FakeEngine
 from sightwright.schema import compile_schema
+from sightwright.serve.keys import Access
 from sightwright.serve.limits import Limits
 from sightwright.serve.running import running_server
 from sightwright.serve.service import Service
@@ -53,9 +54,15 @@ def png_of(width: int = 64, height: int = 96, color: str = "white") -> bytes:
 
 
 def service_with(
-    engine: FakeEngine, *, limits: Limits | None = None, task: ExtractTask | None = TASK
+    engine: FakeEngine,
+    *,
+    limits: Limits | None = None,
+    task: ExtractTask | None = TASK,
+    more: Sequence[ExtractTask] = (),
+    access: Access | None = None,
 ) -> Service:
-    return Service(engine, SPEC, task, limits or Limits(), output_tokens=256)
+    tasks = {asked.schema.name: asked for asked in ([task] if task else []) + list(more)}
+    return Service(engine, SPEC, tasks, limits or Limits(), access or Access(), output_tokens=256)
 
 
 @contextmanager
@@ -63,13 +70,17 @@ def _serving(
     answers: Callable[[Request], str] = lambda request: ANSWER,
     *,
     task: ExtractTask | None = TASK,
+    more: Sequence[ExtractTask] = (),
+    access: Access | None = None,
+    before_step: Callable[[], object] | None = None,
     **limits: Any,
 ) -> Iterator[tuple[httpx.Client, FakeEngine]]:
-    engine = FakeEngine(answers, name="reader")
-    service = service_with(engine, limits=Limits(**limits), task=task)
+    engine = FakeEngine(answers, name="reader", before_step=before_step)
+    service = service_with(engine, limits=Limits(**limits), task=task, more=more, access=access)
     with running_server(service) as url, httpx.Client(base_url=url, timeout=30) as client:
         # What the service asked itself is no client's request.
         engine.requests.clear()
+        engine.num_steps = 0
         yield client, engine
 
 

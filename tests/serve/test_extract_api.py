@@ -187,6 +187,36 @@ def test_an_image_of_several_frames_is_refused(server: Server) -> None:
     assert "several frames" in _error(answer)["message"]
 
 
+def test_a_preview_in_a_photograph_is_no_page(server: Server) -> None:
+    import io
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    small = Image.new("RGB", (32, 32))
+    Image.new("RGB", (64, 96)).save(buffer, "MPO", save_all=True, append_images=[small])
+    answer = server[0].post("/v1/extract", files={"file": buffer.getvalue()})
+    assert answer.status_code == 200
+    assert answer.json()["pages"] == [{"width": 64, "height": 96}]
+
+
+def test_a_tiff_whose_next_page_is_damaged_is_refused(server: Server) -> None:
+    import io
+    import struct
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new("L", (64, 96)).save(buffer, "TIFF")
+    data = bytearray(buffer.getvalue())
+    (first,) = struct.unpack_from("<I", data, 4)
+    (entries,) = struct.unpack_from("<H", data, first)
+    # The next page is said to begin behind the end of the file.
+    struct.pack_into("<I", data, first + 2 + 12 * entries, len(data) + 7)
+    answer = server[0].post("/v1/extract", files={"file": bytes(data)})
+    assert answer.status_code == 422, answer.text
+
+
 @pytest.mark.parametrize(
     ("body", "status", "reason"),
     [
@@ -196,6 +226,7 @@ def test_an_image_of_several_frames_is_refused(server: Server) -> None:
         ({"file": "https://example.org/a.png"}, 400, r"http(s) addresses are not fetched"),
         ({"file": "/etc/passwd"}, 400, "not a base64 data URL"),
         ({"file": "data:image/png;base64,####"}, 400, "broken base64"),
+        ({"file": "data:image/png;base64,éé"}, 400, "broken base64"),
         ({"file": "data:,", "page": 3}, 400, "'page'"),
         ({"file": _url(png_of(), "image/png"), "max_tokens": 0}, 400, "max_tokens"),
         ({"file": _url(png_of(), "image/png"), "max_tokens": 5000}, 400, "max_tokens"),
@@ -220,6 +251,12 @@ def test_bad_json_bodies_are_refused(
         ({"files": {"page": b"x"}}, 400, "'page'"),
         ({"files": {"file": png_of()}, "data": {"max_tokens": "many"}}, 400, "max_tokens"),
         ({"data": {"file": "text"}, "files": {"other": b""}}, 400, "'other'"),
+        ({"files": {"file": png_of()}, "data": {"max_tokens": "9" * 5000}}, 400, "max_tokens"),
+        (
+            {"files": [("file", png_of()), *[("schema", (None, b"receipt"))] * 2]},
+            400,
+            "more than once: schema",
+        ),
         (
             {"content": b"x", "headers": {"content-type": "multipart/form-data"}},
             400,
@@ -238,6 +275,6 @@ def test_other_bad_bodies_are_refused(
 def test_a_model_without_a_task_extracts_nothing(serving: Serving) -> None:
     with serving(task=None) as (client, _):
         answer = client.post("/v1/extract", files={"file": png_of()})
-        assert client.get("/health").json()["extracts"] is None
+        assert client.get("/health").json()["extracts"] == []
     assert answer.status_code == 404
     assert "--schema" in _error(answer)["message"]

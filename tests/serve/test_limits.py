@@ -128,7 +128,7 @@ def test_a_full_queue_turns_requests_away_at_once(serving: Serving) -> None:
         others = [_in_thread(post) for _ in range(2)]
         while not (refused := [result for _, results in others for result in results]):
             time.sleep(0.01)
-        assert "2 requests" in _refused(refused[0], 503, "busy")
+        assert "2 requests" in _refused(refused[0], 429, "busy")
         assert refused[0].headers["retry-after"] == "1"
         # Health is answered whatever the engine does.
         assert client.get("/health").json()["status"] == "ready"
@@ -136,7 +136,7 @@ def test_a_full_queue_turns_requests_away_at_once(serving: Serving) -> None:
         for thread in (first, *(thread for thread, _ in others)):
             thread.join()
         answered = first_results + [result for _, results in others for result in results]
-        assert sorted(result.status_code for result in answered) == [200, 200, 503]
+        assert sorted(result.status_code for result in answered) == [200, 200, 429]
         assert _still_works(client)
 
 
@@ -198,6 +198,7 @@ def test_what_is_asked_and_answered_is_never_logged(
     with serving(lambda request: '{"number":"SECRET-0815","total":1,"rows":[]}') as (client, _):
         client.post("/v1/chat/completions", json=secret)
         client.post("/v1/chat/completions", json={**secret, "stream": True})
+        client.post("/v1/chat/completions", json={**secret, "n": 2})
         client.post("/v1/extract", files={"file": ("SECRET.pdf", pdf_of(1))})
     assert "POST /v1/extract 200" in caplog.text
     assert "POST /v1/chat/completions 400" in caplog.text
@@ -218,3 +219,13 @@ def test_a_bug_is_a_500_that_tells_nothing_of_the_inside(
         assert "inside" not in message
         assert "KeyError: 'inside'" in caplog.text
         assert client.post("/v1/extract", files={"file": io.BytesIO(png_of())}).status_code == 200
+
+
+def test_a_path_cannot_write_lines_of_its_own_into_the_log(
+    serving: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="sightwright")
+    with serving() as (client, _):
+        assert client.get("/x%0aINFO%20forged" + "y" * 5000).status_code == 404
+    (message,) = [record.message for record in caplog.records if "forged" in record.message]
+    assert "\n" not in message and len(message) < 300

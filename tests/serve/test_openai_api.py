@@ -205,11 +205,17 @@ for _ in range(400):
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"stream": True}, "stream may only be False"),
+        ({"stream": "yes"}, "stream: 'yes'"),
+        ({"stream": 1}, "stream: 1"),
+        ({"stream_options": {"include_usage": True}}, "only with stream"),
+        ({"stream": True, "stream_options": 3}, "stream_options"),
+        ({"stream": True, "stream_options": {"usage": True}}, "'usage'"),
+        ({"stream": True, "stream_options": {"include_usage": 1}}, "stream_options.include_usage"),
         ({"n": 2}, "n may only be 1"),
         ({"n": True}, "n may only be 1"),
         ({"top_p": 0.5}, "top_p"),
-        ({"logprobs": True}, "logprobs"),
+        ({"logprobs": 2}, "logprobs"),
+        ({"logprobs": True, "top_logprobs": 2}, "top_logprobs may only be 0"),
         ({"stop": ["x"]}, "stop"),
         ({"tools": [{"type": "function"}]}, "tools"),
         ({"temprature": 0}, "'temprature'"),
@@ -274,9 +280,17 @@ def test_what_would_not_be_honoured_is_refused_by_name(
     assert engine.requests == []
 
 
+def test_a_refusal_does_not_send_back_all_that_it_refuses(server: Server) -> None:
+    body = {"model": "reader", "messages": [{"role": "user", "content": "x"}]}
+    answer = server[0].post("/v1/chat/completions", json={**body, "max_tokens": ["x"] * 50_000})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("max_tokens: ['x', ")
+    assert len(answer.content) < 3000
+
+
 def test_a_refusal_is_the_clients_own_exception(asking: Asking) -> None:
-    with pytest.raises(openai.BadRequestError, match="stream may only be False"):
-        asking[0].chat.completions.create(model="reader", messages=HELLO, stream=True)
+    with pytest.raises(openai.BadRequestError, match="n may only be 1"):
+        asking[0].chat.completions.create(model="reader", messages=HELLO, n=2, stream=True)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def test_a_server_ends_with_its_block() -> None:
         assert httpx.get(f"{url}/health").json() == {
             "status": "ready",
             "model": "fake",
-            "extracts": "receipt",
+            "extracts": ["receipt"],
         }
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/health")

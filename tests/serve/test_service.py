@@ -148,10 +148,25 @@ def test_a_model_without_a_certificate_chats_but_extracts_nothing(model_folder: 
 def test_a_schema_of_ones_own_wins(model_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "other.schema.json"
     path.write_text('{"type":"object","properties":{"a":{"type":"boolean"}}}')
-    service = service_of(model_folder, schema=path, prompt="Say.", device="cpu")
+    service = service_of(model_folder, schemas={"other": path}, prompt="Say.", device="cpu")
     assert service.task is not None
     assert (service.task.schema.name, service.task.prompt) == ("other", "Say.")
     assert service.task.order == "instruction_first"
+    service.close()
+
+
+def test_several_schemas_are_asked_as_the_model_was_taught(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.schema.json"
+    path.write_text('{"type":"object","properties":{"a":{"type":"boolean"}}}')
+    service = service_of(model_folder, schemas={"one": path, "two": path}, device="cpu")
+    assert [(name, task.schema.name) for name, task in service.tasks.items()] == [
+        ("one", "one"),
+        ("two", "two"),
+    ]
+    assert {task.prompt for task in service.tasks.values()} == {"What is it?"}
+    assert service.task is None
     service.close()
 
 

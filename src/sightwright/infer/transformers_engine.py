@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from sightwright.chat import ChatTokenizer, render
 from sightwright.data.pixels import image_inputs, image_tokens
-from sightwright.errors import DataError, ModelError, RefusedError
+from sightwright.errors import ModelError, RefusedError
 from sightwright.infer.constrain import Grammars, Matcher, full_mask
 from sightwright.infer.decode import Decoding, evaluating, unwrapped
-from sightwright.infer.engine import Completion, FinishReason, Request
+from sightwright.infer.engine import Completion, FinishReason, Request, Watch, check_request
+from sightwright.infer.streaming import Teller, raise_if_cancelled
 from sightwright.model.load import (
     load_chat_tokenizer,
     load_model,
@@ -39,14 +40,21 @@ class _Row:
     prompt: list[int]
     matcher: Matcher | None
     noise: torch.Generator | None
+    teller: Teller
     ids: list[int] = field(default_factory=list[int])
     logprobs: list[float] = field(default_factory=list[float])
     finish: FinishReason | None = None
 
-    def take(self, token: int, logprob: float, ends: frozenset[int]) -> None:
+    def take(self, token: int, written: bytes, logprob: float, ends: frozenset[int]) -> None:
+        self._take(token, written, logprob, ends)
+        if self.finish is not None:
+            self.teller.ended()
+
+    def _take(self, token: int, written: bytes, logprob: float, ends: frozenset[int]) -> None:
         if token in ends:
             self.finish = "stop"
             return
+        self.teller.wrote(written, logprob)
         self.ids.append(token)
         self.logprobs.append(logprob)
         if self.matcher is not None:
@@ -128,16 +136,18 @@ class TransformersEngine:
         with self._lock:
             self.grammars.compile(json_schema)
 
-    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+    def generate(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
         """Answer a batch together; see `Engine.generate`."""
         with self._lock, evaluating(self.model):
-            rows = [self._row(request) for request in requests]
+            rows = [
+                self._row(request, Teller(watch, index)) for index, request in enumerate(requests)
+            ]
             if rows:
-                self._decode(rows)
+                self._decode(rows, watch)
             return [self._completion(row) for row in rows]
 
-    def _row(self, request: Request) -> _Row:
-        _check(request)
+    def _row(self, request: Request, teller: Teller) -> _Row:
+        check_request(request)
         tokens = [image_tokens(image.width, image.height, self.spec) for image in request.images]
         prompt = render(request.messages, self.tokenizer, tokens, generation_prompt=True).ids
         if len(prompt) + request.max_tokens > self._max_length:
@@ -153,9 +163,11 @@ class TransformersEngine:
             prompt,
             matcher=self.grammars.compile(schema).start() if schema is not None else None,
             noise=torch.Generator().manual_seed(request.seed) if request.temperature > 0 else None,
+            teller=teller,
         )
 
-    def _decode(self, rows: list[_Row]) -> None:
+    def _decode(self, rows: list[_Row], watch: Watch | None) -> None:
+        raise_if_cancelled(watch)
         images = [image for row in rows for image in row.request.images]
         decoding = Decoding(
             self.model,
@@ -173,6 +185,7 @@ class TransformersEngine:
             if len(going) < len(rows):
                 rows = [rows[index] for index in going]
                 decoding.keep(going)
+            raise_if_cancelled(watch)
             logits = decoding.step([row.ids[-1] for row in rows])
 
     def _choose(self, rows: Sequence[_Row], logits_BV: Tensor) -> None:
@@ -182,8 +195,10 @@ class TransformersEngine:
         logprobs_BV = logits_BV.log_softmax(dim=1)
         chosen = _with_noise(rows, logprobs_BV).argmax(dim=1, keepdim=True)
         logprobs = logprobs_BV.gather(1, chosen)[:, 0].tolist()
-        for row, token, logprob in zip(rows, chosen[:, 0].tolist(), logprobs, strict=True):
-            row.take(token, logprob, self._ends)
+        tokens: list[int] = chosen[:, 0].tolist()
+        written = self.tokenizer.token_bytes(tokens)
+        for row, token, text, logprob in zip(rows, tokens, written, logprobs, strict=True):
+            row.take(token, text, logprob, self._ends)
 
     def _allowed(self, rows: Sequence[_Row], logits_BV: Tensor) -> Tensor:
         free = full_mask(self._vocab_size)
@@ -202,19 +217,6 @@ class TransformersEngine:
             completion_tokens=len(row.ids),
             tokens=self.tokenizer.token_bytes(row.ids),
             logprobs=tuple(row.logprobs),
-        )
-
-
-def _check(request: Request) -> None:
-    num_places = sum(len(message.images) for message in request.messages)
-    if num_places != len(request.images):
-        raise DataError(
-            f"the messages have {num_places} places for images, and {len(request.images)} are given"
-        )
-    if request.max_tokens < 1 or request.temperature < 0:
-        raise DataError(
-            f"max_tokens {request.max_tokens} and temperature {request.temperature}: "
-            "the one is at least 1, the other at least 0"
         )
 
 

@@ -14,16 +14,15 @@ from sightwright.serve.service import Service
 
 _HONOURED = (
     *("model", "messages", "max_tokens", "max_completion_tokens", "temperature", "seed"),
-    *("response_format", "user"),
+    *("response_format", "user", "stream", "stream_options", "logprobs"),
 )
 # Known fields that this version cannot act on: what they may hold is what changes nothing.
 _NEUTRAL: dict[str, object] = {
     "n": 1,
-    "stream": False,
     "top_p": 1,
     "frequency_penalty": 0,
     "presence_penalty": 0,
-    "logprobs": False,
+    "top_logprobs": 0,
     "logit_bias": {},
     "stop": [],
     "tools": [],
@@ -47,6 +46,9 @@ class ChatRequest:
     Attributes:
         messages: each file stands in its place as an `ImageRef` with a data URL.
         files: those data URLs, in order, with their places for messages.
+        stream: whether the answer is sent as it grows; `stream_usage`, with its tokens counted at
+            the end.
+        logprobs: whether each token's probability is told.
     """
 
     messages: tuple[Message, ...]
@@ -55,6 +57,9 @@ class ChatRequest:
     max_tokens: int
     temperature: float
     seed: int
+    stream: bool
+    stream_usage: bool
+    logprobs: bool
 
 
 def read_chat_request(body: Mapping[str, Any], service: Service) -> ChatRequest:
@@ -82,6 +87,9 @@ def read_chat_request(body: Mapping[str, Any], service: Service) -> ChatRequest:
         max_tokens=_max_tokens(body, service),
         temperature=_temperature(body.get("temperature")),
         seed=_seed(body.get("seed")),
+        stream=_flag(body, "stream"),
+        stream_usage=_wants_usage(body),
+        logprobs=_flag(body, "logprobs"),
     )
 
 
@@ -117,6 +125,28 @@ def _seed(value: object) -> int:
     if value is None:
         return secrets.randbelow(_MAX_SEED)
     return whole_number(value, "seed", low=-_MAX_SEED, high=_MAX_SEED)
+
+
+def _flag(body: Mapping[str, Any], name: str, place: str = "") -> bool:
+    value = body.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise RefusedError(f"{place}{name}: {value!r} is neither true nor false", status=400)
+    return bool(value)
+
+
+def _wants_usage(body: Mapping[str, Any]) -> bool:
+    value = body.get("stream_options")
+    if value is None:
+        return False
+    if not isinstance(value, Mapping):
+        raise RefusedError("'stream_options' is an object", status=400)
+    if not body.get("stream"):
+        raise RefusedError("stream_options: only with stream: true", status=400)
+    options = cast("Mapping[str, Any]", value)
+    refuse_unknown(options, ("include_usage", "include_obfuscation"), "stream_options")
+    if _flag(options, "include_obfuscation", "stream_options."):
+        raise RefusedError("stream_options.include_obfuscation may only be False", status=400)
+    return _flag(options, "include_usage", "stream_options.")
 
 
 def _messages(value: object) -> tuple[tuple[Message, ...], tuple[Attached, ...]]:

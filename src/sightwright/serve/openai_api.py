@@ -1,6 +1,5 @@
 """The endpoints that OpenAI's clients know: `/v1/chat/completions` and `/v1/models`."""
 
-import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +8,12 @@ from fastapi import APIRouter, Request, Response
 from sightwright import canonical
 from sightwright.errors import RefusedError
 from sightwright.infer import engine
-from sightwright.infer.engine import Completion
 from sightwright.serve.bodies import json_object
+from sightwright.serve.chat_answer import chat_completion
 from sightwright.serve.chat_request import ChatRequest, read_chat_request, with_pages
-from sightwright.serve.pictures import bytes_of_data_url, open_pages
+from sightwright.serve.pictures import Attachments, open_pages
 from sightwright.serve.service import Service
+from sightwright.serve.streaming import chat_stream
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -42,8 +42,13 @@ def openai_router(service: Service) -> APIRouter:
     @router.post("/v1/chat/completions")
     async def complete(request: Request) -> Response:
         asked = read_chat_request(await json_object(request), service)
-        answer = await service.generate(await _opened(asked, service))
-        content = _chat_completion(service, answer.result)
+        question = await _opened(asked, service)
+        if asked.stream:
+            return await chat_stream(
+                service, question, with_usage=asked.stream_usage, with_logprobs=asked.logprobs
+            )
+        answer = await service.generate(question)
+        content = chat_completion(service.engine.name, answer.result, with_logprobs=asked.logprobs)
         return Response(canonical.dumps(content), media_type="application/json")
 
     return router
@@ -53,8 +58,9 @@ async def _opened(asked: ChatRequest, service: Service) -> engine.Request:
     """The request with its files opened: a PDF becomes one image for each page."""
     images: list[Image] = []
     num_pages: list[int] = []
+    attachments = Attachments(service)
     for file in asked.files:
-        data = bytes_of_data_url(file.url, file.place)
+        data = await attachments.read(file.url, file.place)
         pages = await open_pages(service, data, file.place)
         images += pages
         num_pages.append(len(pages))
@@ -70,25 +76,3 @@ async def _opened(asked: ChatRequest, service: Service) -> engine.Request:
         temperature=asked.temperature,
         seed=asked.seed,
     )
-
-
-def _chat_completion(service: Service, completion: Completion) -> dict[str, Any]:
-    message = {"role": "assistant", "content": completion.text, "refusal": None}
-    choice = {
-        "index": 0,
-        "message": message,
-        "finish_reason": completion.finish_reason,
-        "logprobs": None,
-    }
-    return {
-        "id": f"chatcmpl-{secrets.token_hex(12)}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": service.engine.name,
-        "choices": [choice],
-        "usage": {
-            "prompt_tokens": completion.prompt_tokens,
-            "completion_tokens": completion.completion_tokens,
-            "total_tokens": completion.prompt_tokens + completion.completion_tokens,
-        },
-    }

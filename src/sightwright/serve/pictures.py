@@ -1,21 +1,26 @@
 """What a request shows the model: PDFs and images, opened within the limits."""
 
 import asyncio
-import base64
-import binascii
 import io
-import re
-import warnings
 from typing import TYPE_CHECKING
 
 from sightwright.errors import ImageError, RefusedError
-from sightwright.images import FORMATS, open_image, smart_resize
+from sightwright.images import (
+    FORMATS,
+    ImageTooLargeError,
+    NotAnImageError,
+    decode_data_url,
+    decoding,
+    has_more_pages,
+    open_image,
+    smart_resize,
+)
 from sightwright.serve.service import Service
+from sightwright.web.address import is_web_address
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_DATA_URL = re.compile(r"data:(?P<kind>[\w.+/-]*);base64,", re.ASCII)
 # The header may stand behind some bytes of rubbish; readers look this far.
 _PDF_HEADER_BYTES = 1024
 
@@ -24,29 +29,38 @@ def is_pdf(data: bytes) -> bool:
     return b"%PDF-" in data[:_PDF_HEADER_BYTES]
 
 
-def bytes_of_data_url(url: str, place: str) -> bytes:
-    """What a base64 data URL holds.
+class Attachments:
+    """The files of one request, sent along or named by an http(s) address.
 
-    Raises:
-        RefusedError: 400 for any other kind of address, http(s) by name.
+    What is fetched counts as if it had been sent: all of it together stays under the limit of a
+    body, and all of it together has the time of one.
     """
-    if url.startswith(("http://", "https://")):
-        raise RefusedError(
-            f"{place}: http(s) addresses are not fetched by this version",
-            status=400,
-            remedy="send the image itself, as a data URL",
-        )
-    match = _DATA_URL.match(url)
-    if match is None:
-        raise RefusedError(
-            f"{place}: not a base64 data URL: {url[:32]!r}",
-            status=400,
-            remedy="data:image/png;base64,… is expected",
-        )
+
+    def __init__(self, service: Service) -> None:
+        self._remote_files = service.remote_files
+        self._left_bytes = service.limits.max_body_bytes
+        self._deadline: float | None = None
+
+    async def read(self, url: str, place: str) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            RefusedError: as `RemoteFiles.fetch`; 400 for what is no base64 data URL either.
+        """
+        if not is_web_address(url):
+            return _bytes_of_data_url(url, place)
+        if self._deadline is None:
+            self._deadline = self._remote_files.deadline()
+        data = await self._remote_files.fetch(url, place, self._left_bytes, self._deadline)
+        self._left_bytes -= len(data)
+        return data
+
+
+def _bytes_of_data_url(url: str, place: str) -> bytes:
     try:
-        return base64.b64decode(url[match.end() :], validate=True)
-    except binascii.Error as error:
-        raise RefusedError(f"{place}: broken base64: {error}", status=400) from None
+        return decode_data_url(url, kind="")
+    except ImageError as error:
+        raise RefusedError(f"{place}: {error.message}", status=400, remedy=error.remedy) from None
 
 
 async def open_pages(service: Service, data: bytes, place: str) -> "list[Image]":
@@ -57,7 +71,7 @@ async def open_pages(service: Service, data: bytes, place: str) -> "list[Image]"
         ImageError: a shape that the model cannot be shown.
     """
     if is_pdf(data):
-        return await asyncio.to_thread(service.renderer.draw, data)
+        return await service.draw(data)
     return [await asyncio.to_thread(_open_image, service, data, place)]
 
 
@@ -87,30 +101,28 @@ def _open_image(service: Service, data: bytes, place: str) -> "Image":
 
 def _check_header(data: bytes, place: str, max_pixels: int) -> None:
     """Refuse by the header alone, before anything is decoded."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError:
+        with decoding(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            num_pixels, has_more = image.width * image.height, has_more_pages(image)
+    except NotAnImageError:
+        kinds = ", ".join(FORMATS)
         raise RefusedError(
-            f"{place}: neither a PDF nor an image of a kind that is read: {', '.join(FORMATS)}",
-            status=415,
+            f"{place}: neither a PDF nor an image of a kind that is read: {kinds}", status=415
         ) from None
-    except Image.DecompressionBombError:
+    except ImageTooLargeError:
         raise RefusedError(f"{place}: over {max_pixels} pixels", status=413) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise RefusedError(f"{place}: broken image: {error}", status=422) from None
-    with opened:
-        if opened.width * opened.height > max_pixels:
-            raise RefusedError(
-                f"{place}: {opened.width}x{opened.height} pixels, over the limit of {max_pixels}",
-                status=413,
-            )
-        if getattr(opened, "n_frames", 1) > 1:
-            raise RefusedError(
-                f"{place}: an image of several frames, of which one alone would be read",
-                status=422,
-                remedy="send its pages as images of their own, or as a PDF",
-            )
+    except ImageError as error:
+        raise RefusedError(f"{place}: {error.message}", status=422) from None
+    if num_pixels > max_pixels:
+        raise RefusedError(
+            f"{place}: {image.width}x{image.height} pixels, over the limit of {max_pixels}",
+            status=413,
+        )
+    if has_more:
+        raise RefusedError(
+            f"{place}: an image of several frames, of which one alone would be read",
+            status=422,
+            remedy="send its pages as images of their own, or as a PDF",
+        )

@@ -1,6 +1,7 @@
 """Refusals in OpenAI's shape: `{"error": {"message", "type", "code", "param"}}`."""
 
 import logging
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -17,19 +18,28 @@ from sightwright.errors import (
 
 log = logging.getLogger(__name__)
 
+_MOST_CHARACTERS = 2000
+
 _CODES = {
     400: "bad_request",
+    401: "invalid_api_key",
     404: "not_found",
     405: "method_not_allowed",
     408: "upload_too_slow",
     413: "too_large",
     415: "unsupported_media_type",
     422: "unreadable_document",
+    429: "busy",
+    499: "client_left",
     500: "internal_error",
-    503: "busy",
+    503: "unavailable",
     504: "timeout",
 }
-_RETRY_SECONDS = "1"
+_HEADERS = {
+    401: {"WWW-Authenticate": 'Bearer realm="sightwright"'},
+    429: {"Retry-After": "1"},
+    503: {"Retry-After": "1"},
+}
 
 
 def status_of(error: SightwrightError) -> int:
@@ -47,12 +57,26 @@ def status_of(error: SightwrightError) -> int:
             return 500
 
 
-def problem(status: int, message: str) -> JSONResponse:
-    """The answer to a request that is not served."""
+def error_value(status: int, message: str, param: str | None = None) -> dict[str, Any]:
+    """The JSON value of a refusal; also what ends a stream that was begun."""
     kind = "invalid_request_error" if status < 500 else "server_error"
-    content = {"message": message, "type": kind, "code": _CODES.get(status), "param": None}
-    headers = {"Retry-After": _RETRY_SECONDS} if status == 503 else None
-    return JSONResponse({"error": content}, status_code=status, headers=headers)
+    if len(message) > _MOST_CHARACTERS:
+        # A refusal that repeats what it refuses would send megabytes back.
+        message = f"{message[:_MOST_CHARACTERS]}…"
+    content = {"message": message, "type": kind, "code": _CODES.get(status), "param": param}
+    return {"error": content}
+
+
+def problem(status: int, message: str, param: str | None = None) -> JSONResponse:
+    """The answer to a request that is not served."""
+    content = error_value(status, message, param)
+    return JSONResponse(content, status_code=status, headers=_HEADERS.get(status))
+
+
+def text_of(error: SightwrightError) -> str:
+    """What a client is told of an error."""
+    text = f"{error.where}: {error.message}" if error.where else error.message
+    return f"{text} ({error.remedy})" if error.remedy else text
 
 
 def answer_refusals(app: FastAPI) -> None:
@@ -67,8 +91,9 @@ async def _sightwright_error(request: Request, error: Exception) -> JSONResponse
     status = status_of(error)
     if status >= 500:
         log.error("%s: %s", request.url.path, error)
-    text = f"{error.where}: {error.message}" if error.where else error.message
-    return problem(status, f"{text} ({error.remedy})" if error.remedy else text)
+    # As at OpenAI, so that a client can tell a bad schema from another bad request.
+    param = "response_format" if isinstance(error, SchemaError) else None
+    return problem(status, text_of(error), param)
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
@@ -79,4 +104,4 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _client_left(request: Request, error: Exception) -> JSONResponse:
-    return problem(400, "the client left before its request was complete")
+    return problem(499, "the client left before its request was complete")

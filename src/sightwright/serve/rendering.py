@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -18,12 +19,14 @@ from typing import TYPE_CHECKING
 import sightwright
 from sightwright.errors import RefusedError, SightwrightError
 from sightwright.ingest.render import DocumentError, RenderPolicy, open_pdf
+from sightwright.ingest.workers import limit_memory
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MEMORY_BYTES = 4 * 1024**3
 START_SECONDS = 60.0
+_LOOK_SECONDS = 0.05
 _COMMAND = "import sys; from sightwright.serve.rendering import draw_for; draw_for(sys.argv[1])"
 _READY = "ready"
 _STATUSES = {"too-many-pages": 413}
@@ -61,19 +64,27 @@ class Renderer:
         with self._lock:
             self._alive()
 
-    def draw(self, data: bytes) -> list["Image"]:
+    def draw(self, data: bytes, cancelled: threading.Event | None = None) -> list["Image"]:
         """The pages of a PDF as RGB images on the model's grid. Blocks; any thread.
 
+        Args:
+            cancelled: ends the drawing, and the child with it, when it is set.
+
         Raises:
-            RefusedError: 413 too many pages; 422 encrypted, broken, empty, too slow, or deadly.
+            RefusedError: 413 too many pages; 422 encrypted, broken, empty, too slow, or deadly;
+                499 cancelled.
             SightwrightError: no child can be started.
         """
         with self._lock:
             child = self._ready()
             try:
                 child.pipe.send_bytes(data)
-                if not child.pipe.poll(self._seconds):
+                if not self._drawn(child, cancelled):
                     self._end()
+                    if cancelled is not None and cancelled.is_set():
+                        # The next document finds a child that is getting ready.
+                        self._alive()
+                        raise RefusedError("the drawing was cancelled", status=499)
                     raise RefusedError(
                         f"the PDF could not be drawn within {self._seconds:g} s", status=422
                     )
@@ -91,6 +102,14 @@ class Renderer:
     def close(self) -> None:
         with self._lock:
             self._end()
+
+    def _drawn(self, child: _Child, cancelled: threading.Event | None) -> bool:
+        """Wait for the answer; False when the time is up or the drawing was cancelled."""
+        deadline = time.monotonic() + self._seconds
+        while not child.pipe.poll(max(0.0, min(_LOOK_SECONDS, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline or (cancelled is not None and cancelled.is_set()):
+                return False
+        return True
 
     def _ready(self) -> _Child:
         child = self._alive()
@@ -141,7 +160,7 @@ def _start_child(policy: RenderPolicy) -> _Child:
 
 def draw_for(descriptor: str) -> None:
     """The child's life: a policy, then PDFs in, pages or a refusal out, until the pipe closes."""
-    _limit_memory()
+    limit_memory(MEMORY_BYTES)
     with suppress(EOFError, BrokenPipeError), Connection(int(descriptor)) as pipe:
         policy: RenderPolicy = pipe.recv()
         pipe.send(_READY)
@@ -158,11 +177,3 @@ def _pages_or_refusal(data: bytes, policy: RenderPolicy) -> "list[Image] | _Refu
         return _Refusal(f"the PDF is refused ({error.status}): {error.message}", status)
     except MemoryError:
         return _Refusal("the PDF needs too much memory", 422)
-
-
-def _limit_memory() -> None:
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    soft = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

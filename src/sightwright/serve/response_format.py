@@ -1,17 +1,19 @@
-"""The schema that a chat request wants its answer held to."""
+"""The schema that a request brings, or wants its answer held to."""
 
 from collections.abc import Mapping
 from typing import Any, cast
 
 from sightwright.errors import RefusedError, SchemaError
-from sightwright.schema import compile_schema
+from sightwright.schema import DocumentSchema, compile_schema
 from sightwright.serve.bodies import refuse_unknown
 from sightwright.tasks.extract import ExtractTask
 
+_PLACE = "response_format.json_schema"
 # A few hundred bytes of definitions that name each other twice grow beyond any memory.
 _MAX_PLACES = 5000
 # Compilers of grammars recurse; the deepest document is nowhere near.
 _MAX_DEPTH = 64
+_DEFINITIONS = ("$defs", "definitions")
 
 
 def requested_schema(value: object, task: ExtractTask | None) -> dict[str, Any] | None:
@@ -38,12 +40,12 @@ def requested_schema(value: object, task: ExtractTask | None) -> dict[str, Any] 
         case "text":
             return None
         case "json_schema":
-            return _canonical(wanted.get("json_schema"))
+            return brought_schema(wanted.get("json_schema"), _PLACE).json_schema
         case "json_object" if task is not None:
             return task.schema.json_schema
         case "json_object":
             raise RefusedError(
-                "response_format json_object: this server has no schema to hold an answer to",
+                "response_format json_object: this server has no one schema to hold an answer to",
                 status=400,
                 remedy="send one, as json_schema",
             )
@@ -53,8 +55,13 @@ def requested_schema(value: object, task: ExtractTask | None) -> dict[str, Any] 
             )
 
 
-def _canonical(value: object) -> dict[str, Any]:
-    place = "response_format.json_schema"
+def brought_schema(value: object, place: str) -> DocumentSchema:
+    """The schema of a `{"name", "schema", "strict"}` that a request brings at `place`.
+
+    Raises:
+        RefusedError: 400 another key, no name, or optional keys in a strict schema.
+        SchemaError: a schema that cannot be honoured, is none, or is too large.
+    """
     if not isinstance(value, Mapping):
         raise RefusedError(f"{place} is an object", status=400)
     wanted = cast("Mapping[str, Any]", value)
@@ -64,28 +71,18 @@ def _canonical(value: object) -> dict[str, Any]:
         raise RefusedError(f"{place}.name is missing", status=400)
     if strict not in (None, True, False):
         raise RefusedError(f"{place}.strict is true or false", status=400)
-    _check_schema(schema)
-    compiled = compile_schema(schema, name)
-    if strict and (optional := _optional_keys(cast("dict[str, Any]", schema))):
+    if not isinstance(schema, dict):
+        raise SchemaError(f"{place}.schema is an object")
+    raw = cast("dict[str, Any]", schema)
+    _Size(raw).check()
+    compiled = compile_schema(raw, name)
+    if strict and (optional := _optional_keys(raw)):
         raise RefusedError(
             f"{place}: strict, but not required: {', '.join(optional)}",
             status=400,
             remedy="list every key in 'required', with type null where it may be absent",
         )
-    return compiled.json_schema
-
-
-def _check_schema(schema: object) -> None:
-    import jsonschema_rs
-
-    if not isinstance(schema, dict):
-        raise SchemaError("response_format.json_schema.schema is an object")
-    raw = cast("dict[str, Any]", schema)
-    try:
-        _Size(raw).places(raw, depth=0)
-        jsonschema_rs.meta.validate(raw)
-    except jsonschema_rs.ValidationError as error:
-        raise SchemaError(f"not a JSON Schema: {error.message}") from None
+    return compiled
 
 
 class _Size:
@@ -95,21 +92,27 @@ class _Size:
         self._whole = whole
         self._by_ref: dict[str, int] = {}
 
-    def places(self, part: object, depth: int) -> int:
-        """Places of one part of the schema, itself included.
-
-        Raises:
-            SchemaError: too many, or too deep.
+    def check(self) -> None:
         """
+        Raises:
+            SchemaError: too many places, or too deep.
+        """
+        self._places(self._whole, depth=0)
+        # Those that nothing names are walked by the compilers all the same.
+        for group in _DEFINITIONS:
+            self._places(self._whole.get(group), depth=1)
+
+    def _places(self, part: object, depth: int) -> int:
+        """Of one part of the schema, itself included."""
         if depth > _MAX_DEPTH:
             raise SchemaError(f"the schema is nested over {_MAX_DEPTH} deep")
         if isinstance(part, list):
-            return sum(self.places(item, depth + 1) for item in cast("list[object]", part))
+            return sum(self._places(item, depth + 1) for item in cast("list[object]", part))
         if not isinstance(part, dict):
             return 0
         node = cast("dict[str, object]", part)
-        inside = [value for key, value in node.items() if key not in ("$defs", "definitions")]
-        count = 1 + sum(self.places(value, depth + 1) for value in inside)
+        inside = [value for key, value in node.items() if key not in _DEFINITIONS]
+        count = 1 + sum(self._places(value, depth + 1) for value in inside)
         if isinstance(name := node.get("$ref"), str):
             count += self._of_definition(name, depth)
         if count > _MAX_PLACES:
@@ -122,9 +125,9 @@ class _Size:
             self._by_ref[name] = 0
             group, _, key = name.removeprefix("#/").partition("/")
             definitions = self._whole.get(group)
-            if group in ("$defs", "definitions") and isinstance(definitions, dict):
+            if group in _DEFINITIONS and isinstance(definitions, dict):
                 definition = cast("dict[str, object]", definitions).get(key)
-                self._by_ref[name] = self.places(definition, depth + 1)
+                self._by_ref[name] = self._places(definition, depth + 1)
         return self._by_ref[name]
 
 

@@ -1,19 +1,22 @@
 """A server under way: on a socket of its own, in the foreground or beside the caller."""
 
+import math
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from types import FrameType
 
 import uvicorn
 
 from sightwright.errors import ConfigError, SightwrightError
 from sightwright.serve.app import create_app
+from sightwright.serve.gate import Traffic
 from sightwright.serve.service import Service
 
-_GRACE_SECONDS = 30
+GRACE_SECONDS = 30.0
 _START_SECONDS = 60.0
 
 
@@ -61,7 +64,7 @@ def running_server(service: Service, host: str = "127.0.0.1", port: int = 0) -> 
     """
     with bind(host, port) as listening, closing(service):
         service.start()
-        server = _server(service)
+        server = _Server(service, GRACE_SECONDS)
         thread = threading.Thread(target=server.run, args=([listening],), name="server")
         thread.start()
         try:
@@ -73,16 +76,20 @@ def running_server(service: Service, host: str = "127.0.0.1", port: int = 0) -> 
 
 
 def serve_until_stopped(
-    service: Service, listening: socket.socket, on_ready: Callable[[str], None]
+    service: Service,
+    listening: socket.socket,
+    on_ready: Callable[[str], None],
+    grace_seconds: float = GRACE_SECONDS,
 ) -> None:
-    """Serve in this thread until SIGINT or SIGTERM; requests in hand are answered first.
+    """Serve in this thread until SIGINT or SIGTERM; a second signal ends the process at once.
 
     Args:
         on_ready: told the base URL once requests are taken.
+        grace_seconds: for the requests in hand to be answered; then they are told to come again.
     """
     with closing(service), _signals_end_nothing():
         service.start()
-        server = _server(service)
+        server = _Server(service, grace_seconds)
         beside = threading.Thread(target=_tell_when_started, args=(server, listening, on_ready))
         beside.start()
         try:
@@ -92,15 +99,30 @@ def serve_until_stopped(
             beside.join()
 
 
-def _server(service: Service) -> uvicorn.Server:
-    config = uvicorn.Config(
-        create_app(service),
-        lifespan="on",
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-    return uvicorn.Server(config)
+class _Server(uvicorn.Server):
+    """uvicorn's, which ends its requests in time and itself at a second signal."""
+
+    def __init__(self, service: Service, grace_seconds: float) -> None:
+        self._traffic = Traffic()
+        self._grace_seconds = grace_seconds
+        config = uvicorn.Config(
+            create_app(service, self._traffic),
+            lifespan="on",
+            log_level="warning",
+            access_log=False,
+            # The gate ends every request within the grace; this is for what it cannot end.
+            timeout_graceful_shutdown=math.ceil(grace_seconds) + 5,
+        )
+        super().__init__(config)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._traffic.stop(self._grace_seconds)
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(kind, signal.SIG_DFL)
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
@@ -122,16 +144,14 @@ def _tell_when_started(
 
 @contextmanager
 def _signals_end_nothing() -> Iterator[None]:
-    """uvicorn ends at a signal and then raises it again; the process is to end by itself."""
+    """Either signal is how a server is ended, and no fault of it: the process goes on to its end.
 
-    def taken(number: int, frame: object) -> None: ...
-
-    previous = {kind: signal.signal(kind, taken) for kind in (signal.SIGTERM,)}
+    uvicorn takes them while it serves, and raises them again when it has ended; a server that is
+    still starting is ended by them at once.
+    """
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield
-    except KeyboardInterrupt:
-        # Ctrl-C is how a server is ended, and by now it has.
-        pass
+        with suppress(KeyboardInterrupt):
+            yield
     finally:
-        for kind, handler in previous.items():
-            signal.signal(kind, handler)
+        signal.signal(signal.SIGTERM, previous)

@@ -1,6 +1,7 @@
 """One thread for the engine, so that the event loop never waits for a model."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,22 +23,28 @@ class Worked(Generic[T]):
 class Worker:
     """Does one piece of work at a time, in the order given.
 
-    A caller that is cancelled while it waits (its time is up) gives its place back; work that has
-    begun runs to its end, since a forward pass cannot be broken off.
+    A caller that is cancelled (its client left, its time is up) gives its place back while it
+    waits; work that has begun is told by the event it was given, and ends when it next looks.
     """
 
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+    def __init__(self, name: str) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
-    async def run(self, work: Callable[[], T]) -> Worked[T]:
+    async def run(self, work: Callable[[threading.Event], T]) -> Worked[T]:
+        """Have `work` done in its turn; it is given the event that says to stop."""
+        cancelled = threading.Event()
         submitted = time.monotonic()
 
         def timed() -> Worked[T]:
             started = time.monotonic()
-            result = work()
+            result = work(cancelled)
             return Worked(result, started - submitted, time.monotonic() - started)
 
-        return await asyncio.wrap_future(self._executor.submit(timed))
+        try:
+            return await asyncio.wrap_future(self._executor.submit(timed))
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
 
     def close(self) -> None:
         """Let the work in hand end; what has not begun is dropped."""
