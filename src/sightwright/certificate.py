@@ -4,6 +4,7 @@ Whoever evaluates, merges or serves the folder later asks as training asked: sam
 prompt, same schema. The parity figures say how far the weights are from those that were trained.
 """
 
+import hashlib
 from dataclasses import field
 from importlib import metadata
 from pathlib import Path
@@ -96,6 +97,65 @@ class Parity:
     inputs: str
 
 
+Knots = tuple[tuple[float, float], ...]
+"""Points (confidence as told, share that is right), rising in both; straight lines between."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Calibration:
+    """How far the model's confidences can be trusted, as `sightwright calibrate` found.
+
+    Attributes:
+        schema_name, schema_digest: of the schema (`digest_of`) whose values were judged.
+        pooled: for every field without knots of its own; per_field: `lines[].price` → knots.
+        threshold: calibrated confidence below which a value is to be looked at; None where no
+            threshold keeps the target.
+        target_risk: largest share of wrong values among those accepted.
+        coverage, risk: share of the hold-out that the threshold accepts, and what of it is wrong.
+        risk_bound: one-sided 95 % bound on `risk`.
+        ece_before, ece_after: expected calibration error, the second on documents not fitted on.
+        num_cases, num_wrong, num_documents: the hold-out's size.
+        data, data_digest: file name and SHA-256 of the evaluated records, where it was there.
+        base_model, adapter_digest: the weights that were evaluated; the digest is the SHA-256 of
+            the adapter's file, also of one that was merged in.
+    """
+
+    schema_name: str
+    schema_digest: str
+    pooled: Knots
+    per_field: dict[str, Knots]
+    threshold: float | None
+    target_risk: float
+    coverage: float | None
+    risk: float | None
+    risk_bound: float | None
+    ece_before: float
+    ece_after: float
+    num_cases: int
+    num_wrong: int
+    num_documents: int
+    data: str
+    data_digest: str | None
+    base_model: str
+    adapter_digest: str | None
+
+    def __post_init__(self) -> None:
+        for name, knots in {"pooled": self.pooled, **self.per_field}.items():
+            told, right = [x for x, _ in knots], [y for _, y in knots]
+            rises = told == sorted(set(told)) and right == sorted(right)
+            if not knots or not rises or not all(0 <= y <= 1 for y in (*told, *right)):
+                raise ValueError(f"the knots of {name!r} do not rise from 0 to 1")
+
+    def is_for(self, schema: DocumentSchema) -> bool:
+        """Whether it was fitted on documents of this schema."""
+        return self.schema_digest == digest_of(schema)
+
+
+def digest_of(schema: DocumentSchema) -> str:
+    """SHA-256 of the canonical JSON Schema."""
+    return hashlib.sha256(canonical.dumps(schema.json_schema).encode()).hexdigest()
+
+
 def _created_by() -> str:
     try:
         return f"sightwright {metadata.version('sightwright')}"
@@ -105,17 +165,25 @@ def _created_by() -> str:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Certificate:
-    """See the module. `base_model` is a hub id, a folder or "tiny", as the run named it."""
+    """See the module.
+
+    Attributes:
+        base_model: a hub id, a folder or "tiny", as the run named it.
+        adapter_digest: SHA-256 of the adapter's file that was merged in; None where none was.
+    """
 
     base_model: str
     pixels: Pixels | None
     task: Task | None
     parity: tuple[Parity, ...] = ()
+    calibration: Calibration | None = None
+    adapter_digest: str | None = None
     created_by: str = field(default_factory=_created_by)
     version: int = VERSION
 
 
 _FORM = TypeAdapter(Certificate)
+_CALIBRATION_FORM = TypeAdapter(Calibration)
 
 
 def write(folder: Path, certificate: Certificate) -> Path:
@@ -144,6 +212,25 @@ def read(folder: Path) -> Certificate | None:
         return _FORM.validate_json(data)
     except ValidationError as error:
         raise ModelError(f"not a certificate: {_problems(error)}", where=str(path)) from None
+
+
+def write_calibration(path: Path, calibration: Calibration) -> None:
+    """Write a calibration as a file of its own, atomically."""
+    canonical.write_json(path, _CALIBRATION_FORM.dump_python(calibration, mode="json"))
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read what `write_calibration` wrote.
+
+    Raises:
+        ModelError: no such file, or another one.
+    """
+    try:
+        return _CALIBRATION_FORM.validate_json(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    except ValidationError as error:
+        raise ModelError(f"not a calibration: {_problems(error)}", where=str(path)) from None
 
 
 def _problems(error: ValidationError) -> str:

@@ -63,7 +63,7 @@ def test_every_file_is_copied_or_named(tmp_path: Path) -> None:
     for name in (
         *("config.json", "tokenizer.json", "extra/notes.txt", "LICENSE", "sightwright.json"),
         *("model-1.safetensors", "model.safetensors.index.json", "pytorch_model.bin"),
-        *(".cache/huggingface/x.lock",),
+        *(".cache/huggingface/x.lock", "trainer_state.json", "sums-0.json", "complete.json"),
     ):
         (base / name).parent.mkdir(parents=True, exist_ok=True)
         (base / name).write_text(name)
@@ -76,6 +76,9 @@ def test_every_file_is_copied_or_named(tmp_path: Path) -> None:
         "tokenizer.json": "copied",
         "pytorch_model.bin": "left out",
         "sightwright.json": "left out",
+        "trainer_state.json": "left out",
+        "sums-0.json": "left out",
+        "complete.json": "left out",
     }
     assert (out / "extra" / "notes.txt").read_text() == "extra/notes.txt"
 

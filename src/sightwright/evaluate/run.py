@@ -8,11 +8,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sightwright import images, jsonl, logs
+from sightwright import canonical, images, jsonl, logs
 from sightwright.errors import DataError, ImageError, RefusedError
+from sightwright.infer.confidence import field_confidences
 from sightwright.infer.engine import Completion, Engine, FinishReason, Request
 from sightwright.metrics.fields import DocumentMark, FieldScores, summarise
-from sightwright.records import ChatRecord, read_chat_record
+from sightwright.metrics.loops import Loop, find_loop
+from sightwright.record_formats import read_record
+from sightwright.records import ChatRecord
+from sightwright.schema import DocumentSchema
 from sightwright.tasks.extract import ExtractTask
 
 
@@ -24,6 +28,9 @@ class DocumentResult:
         text: the answer as generated.
         answer: the same as a document; None when it is not one, or was cut.
         error: why it is not one.
+        loop: why it counts as a loop; None when it is none.
+        confidences: place of each value in the answer (`lines[0].price`) → how sure the model was,
+            0 to 1; empty when the engine does not tell.
         seconds: its share of its batch's generation.
     """
 
@@ -33,6 +40,8 @@ class DocumentResult:
     answer: dict[str, Any] | None
     error: str | None
     mark: DocumentMark
+    loop: Loop | None
+    confidences: dict[str, float]
     finish_reason: FinishReason
     completion_tokens: int
     seconds: float
@@ -43,15 +52,22 @@ class Evaluation:
     """What came out.
 
     Attributes:
+        schema: what the documents were marked by.
         documents: in the order of the records.
         batch_seconds: how long the engine took for each batch.
         seconds: wall time of the whole, opening of images included.
     """
 
+    schema: DocumentSchema
     documents: tuple[DocumentResult, ...]
     scores: FieldScores
     batch_seconds: tuple[float, ...]
     seconds: float
+
+    @property
+    def loop_rate(self) -> float:
+        """The share of the answers that count as loops."""
+        return sum(document.loop is not None for document in self.documents) / len(self.documents)
 
 
 @dataclass(frozen=True)
@@ -71,7 +87,7 @@ def read_records(path: Path, max_records: int | None = None) -> list[ChatRecord]
     places: dict[str, str] = {}
     for line, value in islice(jsonl.read_values(path), max_records):
         try:
-            record = read_chat_record(value)
+            record = read_record(value)
         except DataError as error:
             raise DataError(error.message, where=line.where, remedy=error.remedy) from None
         if not record.id:
@@ -93,21 +109,31 @@ def check_records(
     """The label of each record, once every one has a usable label and its image files.
 
     Run before a model is loaded: the last record's fault must not cost the answers before it.
+    Images on the web are fetched into the cache here.
 
     Raises:
         DataError: a label that is no document of the task's schema; names the record.
-        ImageError: an image file that is not there; names the record.
+        ImageError: an image file that is not there, or not to be had; names the record.
     """
     golds = [task.gold(record) for record in records]
+    on_the_web: list[tuple[str, str]] = []
     for record in records:
         for source in record.images:
-            is_elsewhere = source.startswith(("data:", "http://", "https://"))
-            if not is_elsewhere and not images.resolve_path(source, root).is_file():
+            if images.is_elsewhere(source):
+                on_the_web += [] if source.startswith("data:") else [(record.id, source)]
+            elif not images.resolve_path(source, root).is_file():
                 raise ImageError(
                     f"no such image file: {images.resolve_path(source, root)}",
                     where=f"record {record.id!r}",
                     remedy="relative paths start from the JSONL's folder, or from ROOT_IMAGE_DIR",
                 )
+    images.prefetch(source for _, source in on_the_web)
+    for record_id, source in on_the_web:
+        try:
+            images.bytes_elsewhere(source)
+        except ImageError as error:
+            where = f"record {record_id!r}: {error.where}"
+            raise ImageError(error.message, where=where, remedy=error.remedy) from None
     return golds
 
 
@@ -161,7 +187,7 @@ def evaluate(
                 bar.advance(len(batch))
     scores = summarise([d.mark for d in documents], bootstrap_samples=bootstrap_samples)
     seconds = time.perf_counter() - started
-    return Evaluation(tuple(documents), scores, tuple(batch_seconds), seconds)
+    return Evaluation(task.schema, tuple(documents), scores, tuple(batch_seconds), seconds)
 
 
 def _request(
@@ -203,6 +229,13 @@ def _results(
             answer=None if cut else parsed.value,
             error="cut by the output limit" if cut else parsed.error,
             mark=task.mark(question.gold, completion.text, cut=cut),
+            loop=find_loop(
+                completion.text,
+                completion.tokens,
+                reached_limit=cut,
+                label=canonical.dumps(question.gold),
+            ),
+            confidences=field_confidences(completion, task.schema),
             finish_reason=completion.finish_reason,
             completion_tokens=completion.completion_tokens,
             seconds=seconds,

@@ -1,13 +1,18 @@
 """Which adapter is meant, and which base it belongs to. No torch."""
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sightwright import certificate
-from sightwright.certificate import Certificate
+from sightwright.certificate import Calibration, Certificate
 from sightwright.errors import ModelError
+from sightwright.evaluate.weights import Weights, file_digest, refuse_other_weights
+from sightwright.model.checkpoints import is_torn, refuse_torn
+
+log = logging.getLogger(__name__)
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -26,7 +31,8 @@ def find_adapter(folder: Path) -> FoundAdapter:
     """The folder with the adapter: `folder` itself, or the best checkpoint of a run folder.
 
     Raises:
-        ModelError: neither; the checkpoints that there are, are named.
+        ModelError: neither, or a checkpoint that was not written to its end; the checkpoints that
+            there are, are named.
     """
     if (folder / ADAPTER_CONFIG).is_file():
         return FoundAdapter(_with_weights(folder))
@@ -37,7 +43,9 @@ def find_adapter(folder: Path) -> FoundAdapter:
         raise ModelError(
             "a whole model, not an adapter", where=str(folder), remedy="there is nothing to merge"
         )
-    found = sorted(path.parent.name for path in folder.glob(f"*/{ADAPTER_CONFIG}"))
+    found = sorted(
+        path.parent.name for path in folder.glob(f"*/{ADAPTER_CONFIG}") if not is_torn(path.parent)
+    )
     raise ModelError(
         f"no {ADAPTER_CONFIG} and no {RUN_FILE}" if folder.is_dir() else "no such folder",
         where=str(folder),
@@ -64,14 +72,40 @@ def base_of(adapter: Path) -> str:
     return base
 
 
-def new_certificate(adapter: Path, base_name: str) -> Certificate:
-    """What the merged folder will say: what the adapter's run recorded, on the base now used."""
+def new_certificate(
+    adapter: Path, base_name: str, calibration: Calibration | None = None
+) -> Certificate:
+    """What the merged folder will say: what the adapter's run recorded, on the base now used.
+
+    Args:
+        calibration: in place of the one that the adapter's folder carries.
+
+    Raises:
+        ModelError: `calibration` is of other weights.
+    """
     recorded = certificate.read(adapter)
+    weights = Weights(base_name, file_digest(adapter / ADAPTER_WEIGHTS))
+    if calibration is not None:
+        refuse_other_weights(calibration, weights, adapter)
+    elif recorded is not None and recorded.calibration is not None:
+        calibration = _carried(recorded.calibration, weights, adapter)
     return Certificate(
         base_model=base_name,
         pixels=recorded.pixels if recorded else None,
         task=recorded.task if recorded else None,
+        calibration=calibration,
+        adapter_digest=weights.adapter_digest,
     )
+
+
+def _carried(calibration: Calibration, weights: Weights, adapter: Path) -> Calibration | None:
+    """The adapter's calibration, unless it was fitted on another base or an older adapter."""
+    try:
+        refuse_other_weights(calibration, weights, adapter)
+    except ModelError as error:
+        log.warning("the calibration is left behind: %s", error.message)
+        return None
+    return calibration
 
 
 def _best_checkpoint(run: Path) -> Path:
@@ -90,6 +124,7 @@ def _best_checkpoint(run: Path) -> Path:
 
 
 def _with_weights(folder: Path) -> Path:
+    refuse_torn(folder)
     if not (folder / ADAPTER_WEIGHTS).is_file():
         raise ModelError(
             f"no {ADAPTER_WEIGHTS} beside {ADAPTER_CONFIG}",

@@ -1,6 +1,7 @@
 """The folder of an export: written beside its place, complete, then moved there at once."""
 
 import json
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ from sightwright.export.weights import INDEX
 _WEIGHT_SUFFIXES = {
     *(".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx"),
 }
+# What a run keeps in its checkpoints beside the model.
+_OF_A_RUN = re.compile(r"(trainer_state|progress|complete|sums-\d+)\.json|resolved\.yaml")
 _SPARE_BYTES = 64 * 2**20
 
 
@@ -86,6 +89,8 @@ def copy_files(base: Path, weights: Sequence[Path], folder: Path) -> list[Copied
             continue
         if relative == Path(certificate.FILE_NAME):
             copied.append(CopiedFile(relative.as_posix(), "left out: a new one is written"))
+        elif _OF_A_RUN.fullmatch(relative.as_posix()):
+            copied.append(CopiedFile(relative.as_posix(), "left out: of the run, not of the model"))
         elif source.suffix in _WEIGHT_SUFFIXES:
             copied.append(CopiedFile(relative.as_posix(), "left out: other weights, not merged"))
         else:

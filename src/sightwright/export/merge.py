@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sightwright import certificate
-from sightwright.certificate import Certificate, Parity
+from sightwright.certificate import Calibration, Certificate, Parity
 from sightwright.chat import ChatTokenizer
 from sightwright.errors import ModelError
 from sightwright.export import files, parity, weights
@@ -71,6 +71,8 @@ def merge(
     base: str | None = None,
     dtype: Dtype = "keep",
     data: Path | None = None,
+    num_records: int = parity.NUM_RECORDS,
+    calibration: Calibration | None = None,
     max_shard_size: str = "5GB",
     limit: float = MAX_DIFFERENCE,
     device: str | None = "cpu",
@@ -83,18 +85,22 @@ def merge(
         adapter: an adapter's folder, or a run folder (its best checkpoint is taken).
         base: hub id, folder or "tiny"; by default what the adapter was trained on.
         dtype: "keep" gives each tensor the base's dtype.
-        data: chat records for the comparison; drawn inputs without.
+        data: chat records for the comparison, the first `num_records`; drawn inputs without.
+        calibration: of the adapter's confidences; by default the one that its folder carries.
         limit: the largest difference of logits in float32.
         on_parity: told each comparison as it is made, before it is judged.
 
     Raises:
-        ModelError: base and adapter do not fit, `out` exists, no space, or a difference of logits
-            over `limit`; nothing is left at `out` then.
+        ModelError: base and adapter do not fit, a calibration of other weights, `out` exists, no
+            space, or a difference of logits over `limit`; nothing is left at `out` then.
     """
     started = time.monotonic()
-    plan = _plan(find_adapter(adapter).folder, base, dtype, weights.parse_size(max_shard_size))
+    shard_bytes = weights.parse_size(max_shard_size)
+    plan = _plan(find_adapter(adapter).folder, base, dtype, shard_bytes, calibration)
     files.check_out(out, overwrite=overwrite, num_bytes=plan.num_bytes)
-    ruler = _ruler(plan, data, device, limit, on_parity)
+    cases = parity.record_cases(data, num_records) if data else None
+    inputs = data.name if data else "drawn noise"
+    ruler = _ruler(plan, cases, inputs, device, limit, on_parity)
     adapted, merged, in_float32 = _sum(plan, ruler)
     with files.new_folder(out) as folder:
         changed = _write_weights(plan, merged, folder)
@@ -141,7 +147,13 @@ class _Plan:
         return "/".join(sorted({weights.dtype_name(info) for info in self.expected.values()}))
 
 
-def _plan(adapter: Path, base: str | None, dtype: Dtype, shard_bytes: int) -> _Plan:
+def _plan(
+    adapter: Path,
+    base: str | None,
+    dtype: Dtype,
+    shard_bytes: int,
+    calibration: Calibration | None,
+) -> _Plan:
     from sightwright.model.load import resolve_folder
 
     base_name = base or base_of(adapter)
@@ -153,7 +165,7 @@ def _plan(adapter: Path, base: str | None, dtype: Dtype, shard_bytes: int) -> _P
     return _Plan(
         adapter=adapter,
         base=folder,
-        identity=new_certificate(adapter, base_name),
+        identity=new_certificate(adapter, base_name, calibration),
         dtype=dtype,
         in_base=in_base,
         expected=expected,
@@ -208,19 +220,22 @@ class _Ruler:
 
 
 def _ruler(
-    plan: _Plan, data: Path | None, device: str | None, limit: float, on_parity: OnParity | None
+    plan: _Plan,
+    cases: Sequence[parity.Case] | None,
+    inputs: str,
+    device: str | None,
+    limit: float,
+    on_parity: OnParity | None,
 ) -> _Ruler:
     from sightwright.model.load import load_chat_tokenizer, load_vision_spec
 
     pixels, task = plan.identity.pixels, plan.identity.task
     policy = PixelPolicy(pixels.min_pixels, pixels.max_pixels) if pixels else None
     return _Ruler(
-        cases=parity.record_cases(data)
-        if data
-        else parity.drawn_cases(task.prompt if task else _PROMPT),
+        cases=cases or parity.drawn_cases(task.prompt if task else _PROMPT),
         tokenizer=load_chat_tokenizer(plan.base),
         spec=load_vision_spec(plan.base, policy),
-        inputs=data.name if data else "drawn noise",
+        inputs=inputs,
         device=device,
         limit=limit,
         on_parity=on_parity,

@@ -13,7 +13,8 @@ from sightwright.certificate import Parity
 from sightwright.chat import ChatTokenizer, render
 from sightwright.errors import DataError
 from sightwright.images import open_image
-from sightwright.records import ImageRef, Message, Text, read_chat_record
+from sightwright.record_formats import read_record
+from sightwright.records import ImageRef, Message, Text
 from sightwright.vision import VisionSpec
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def record_cases(path: Path, limit: int = NUM_RECORDS) -> list[Case]:
     cases: list[Case] = []
     for line, value in jsonl.read_values(path):
         try:
-            record = read_chat_record(value)
+            record = read_record(value)
             images = tuple(open_image(image, path.parent) for image in record.images)
         except DataError as error:
             raise DataError(str(error), where=line.where) from None
