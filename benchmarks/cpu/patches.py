@@ -1,18 +1,21 @@
 """A page image → the patches that the model takes, against transformers' image processor."""
 
+from collections.abc import Callable
+from importlib import metadata
+
 import numpy as np
 import torch
 from PIL import Image
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from benchmarks.alternating import compare
+from benchmarks.alternating import Comparison, compare
 from sightwright.data.pixels import image_inputs, image_patches
 from sightwright.vision import PixelPolicy, VisionSpec
 
 POLICY = PixelPolicy(min_pixels=4 * 32 * 32, max_pixels=1280 * 32 * 32)
 
 
-def run() -> None:
+def run() -> list[Comparison]:
     """A4 at 150 dpi, 1240 x 1754 px, in noise: resized to 960 x 1344 and cut up."""
     pixels = np.random.default_rng(0).integers(0, 256, (1754, 1240, 3), dtype=np.uint8)
     page = Image.fromarray(pixels)
@@ -31,19 +34,19 @@ def run() -> None:
     # The two resamplers differ by at most 2 of 255 levels; normalised, a level is 1/127.5.
     difference = (ours.pixel_values - theirs["pixel_values"]).abs().max().item() * 127.5
     assert difference <= 2.01, difference
-    print(f"\nlargest difference of a pixel: {difference:.2f} of 255")
-    peer = "transformers' processor (PIL)"
-    compare(
-        "page to uint8 patches, as the collator does",
-        lambda: image_patches(page, spec),
-        lambda: processor([page], return_tensors="pt"),
-        peer,
-        repeats=9,
-    )
-    compare(
-        "page to normalised patches",
-        lambda: image_inputs([page], spec),
-        lambda: processor([page], return_tensors="pt"),
-        peer,
-        repeats=9,
-    )
+    alike = f"the same grid; no pixel differs by more than {difference:.2f} of 255 levels"
+
+    def measured(title: str, ours: Callable[[], object]) -> Comparison:
+        return compare(
+            title,
+            ours,
+            lambda: processor([page], return_tensors="pt"),
+            f"transformers {metadata.version('transformers')}, PIL processor",
+            repeats=9,
+            equality=alike,
+        )
+
+    return [
+        measured("page to uint8 patches, as the collator does", lambda: image_patches(page, spec)),
+        measured("page to normalised patches", lambda: image_inputs([page], spec)),
+    ]
