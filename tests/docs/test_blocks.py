@@ -1,4 +1,7 @@
-"""Every block of the README and the guides is run, in order, in a folder as a reader would have it.
+"""Every block of the README, the guides and the documents is run, in order, as a reader would.
+
+The README runs in a folder with PDFs, labels and a schema; every other page runs in a copy of what
+the README's tour leaves behind, as each of them says at its top.
 
 - `bash` blocks run as one shell session per page. A `make` line is only checked to be a target
   (the tests themselves run under `make test`).
@@ -9,15 +12,18 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
+README = ROOT / "README.md"
+PAGES = sorted(path for path in (ROOT / "docs").glob("**/*.md") if path.name != "notebook.md")
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE_NAME = re.compile(r"(?:#|//)\s*(\S+\.(?:yaml|json|py))\s*$")
@@ -33,34 +39,45 @@ def blocks_of(page: Path) -> list[Block]:
     return [Block(*match) for match in _BLOCK.findall(page.read_text(encoding="utf-8"))]
 
 
-@pytest.fixture(scope="module")
-def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def after_the_tour(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the README's blocks have run: once for all workers of pytest, which share the port."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "tour"
+    with FileLock(shared / "tour.lock"):
+        if not (folder / "done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            write_documents(folder)
+            run_blocks(README, folder)
+            (folder / "done").touch()
+    return folder
+
+
+def write_documents(folder: Path) -> None:
     """A reader's folder: PDFs, a label for each, and a schema."""
     from sightwright import canonical
     from sightwright.draw.corpus import draw_corpus
     from sightwright.draw.schemas import schema_of
 
-    folder = tmp_path_factory.mktemp("reader")
     for document in draw_corpus("receipt", 20, seed=5, out_dir=folder / "drawn"):
         for source, name in ((document.pdf, "documents"), (document.json, "labels")):
             (folder / name).mkdir(exist_ok=True)
             source.rename(folder / name / source.name)
+    (folder / "drawn").rmdir()
     canonical.write_json(folder / "receipt.schema.json", schema_of("receipt"))
-    return folder
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_block_runs(page: Path, documents: Path, tmp_path: Path) -> None:
-    for name in ("documents", "labels", "receipt.schema.json"):
-        (tmp_path / name).symlink_to(documents / name)
+def run_blocks(page: Path, folder: Path) -> None:
     for block in blocks_of(page):
-        write_named_file(block, tmp_path)
+        write_named_file(block, folder)
     script = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
     script += "\n".join(shell_of(block) for block in blocks_of(page))
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-c", script],
-        cwd=tmp_path,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
@@ -69,11 +86,26 @@ def test_every_block_runs(page: Path, documents: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
+def test_the_readme_runs(after_the_tour: Path) -> None:
+    assert (after_the_tour / "merged" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT / "docs")))
+def test_every_block_runs(page: Path, after_the_tour: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "reader"
+    shutil.copytree(after_the_tour, folder)
+    (folder / "configs").symlink_to(ROOT / "configs")
+    (folder / "schemas").symlink_to(ROOT / "schemas")
+    run_blocks(page, folder)
+
+
 def write_named_file(block: Block, folder: Path) -> None:
-    first, _, _ = block.text.partition("\n")
+    first, _, rest = block.text.partition("\n")
     name = _FILE_NAME.match(first)
     if block.language in ("yaml", "json", "python") and name:
-        (folder / name[1]).write_text(block.text, encoding="utf-8")
+        # JSON knows no comments.
+        text = rest if block.language == "json" else block.text
+        (folder / name[1]).write_text(text, encoding="utf-8")
 
 
 def shell_of(block: Block) -> str:
