@@ -96,16 +96,19 @@ class ChatTokenizer:
         """Every id that text can never become."""
         return frozenset(self._control_ids.values())
 
+    @cached_property
+    def control_names(self) -> dict[int, str]:
+        """Control token → its name, as `<|im_end|>`."""
+        return {token: name for name, token in self._control_ids.items()}
+
     def encode(self, text: str) -> list[int]:
         """Token ids of plain text: a control token's name inside it is text too."""
         return self._plain.encode(text, add_special_tokens=False).ids
 
     def token_bytes(self, ids: Sequence[int]) -> tuple[bytes, ...]:
-        """What each token writes; a control token writes nothing."""
-        return tuple(
-            b"" if i in self.control_ids else bytes(_BYTE_OF[c] for c in self._plain.id_to_token(i))
-            for i in ids
-        )
+        """What each token writes; a control token, or an id beyond the vocabulary, nothing."""
+        written = ("" if i in self.control_ids else self._plain.id_to_token(i) or "" for i in ids)
+        return tuple(bytes(_BYTE_OF[character] for character in token) for token in written)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`, control tokens left out."""

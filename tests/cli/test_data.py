@@ -28,7 +28,7 @@ def test_good_records_exit_with_0(tmp_path: Path) -> None:
     # T27.
     path = write(tmp_path, line("a"), line("b"))
     result = CliRunner().invoke(app, ["validate", str(path)])
-    assert (result.exit_code, result.stdout) == (0, "2 records: all good\n")
+    assert (result.exit_code, result.stdout) == (0, "OK: 2 records\n")
 
 
 def test_bad_records_exit_with_2_and_are_named(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_bad_records_exit_with_2_and_are_named(tmp_path: Path) -> None:
     first, second, verdict = result.stdout.splitlines()
     assert first.startswith(f"{path}:2 (b): the answer is not JSON only: ")
     assert second.startswith(f"{path}:3 (c): the answer: total: ")
-    assert verdict == "3 records: 2 bad"
+    assert verdict == "FAILED: 2 bad of 3 records"
     result = CliRunner().invoke(app, ["validate", str(path), "--schema", schema, "--json"])
     outcome = json.loads(result.stdout)
     assert (result.exit_code, outcome["ok"], outcome["records"], outcome["bad"]) == (2, False, 3, 2)

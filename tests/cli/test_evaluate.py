@@ -11,6 +11,7 @@ from sightwright.certificate import Certificate, Pixels, StoredSchema, Task, wri
 from sightwright.cli.main import main
 from sightwright.demo.tiny import FOLDER
 from sightwright.draw.documents import draw_document
+from sightwright.model.checkpoints import MARKER
 from sightwright.records import write_chat_record
 from sightwright.schema import compile_schema
 from sightwright.tasks.extract import ExtractTask
@@ -67,6 +68,12 @@ def test_the_packaged_model_is_evaluated(folder: Path, capsys: pytest.CaptureFix
     predictions = [value for _, value in jsonl.read_values(folder / "out" / "predictions.jsonl")]
     assert [prediction["id"] for prediction in predictions] == ["r0", "r1"]
     assert "vendor" in output.err and "micro" in output.err
+    assert "report.html" in output.err
+    assert "2 of 2 documents, the worst first." in (folder / "out" / "report.html").read_text()
+    options += ["--no-html", "--max-records", "1"]
+    assert run("--model", "tiny", "--data", folder / "test.jsonl", *options) in (0, None)
+    # The page of two documents must not stand beside the report of one.
+    assert not (folder / "out" / "report.html").exists()
 
 
 def taught(task: ExtractTask, **changed: Any) -> Certificate:
@@ -112,6 +119,7 @@ def test_a_run_folder_is_its_best_checkpoint_on_its_base(
     lora = LoraConfig(r=2, target_modules=["v_proj"])
     get_peft_model(load_model(FOLDER, device="cpu"), lora).save_pretrained(str(checkpoint))
     write(checkpoint, taught(task))
+    (checkpoint / MARKER).write_text("{}")
     (folder / "run" / "run.json").write_text('{"best_checkpoint": "checkpoint-7"}')
     options = ["--max-records", "1", "--device", "cpu", "--out", folder / "out"]
     code = run("--adapters", folder / "run", "--data", folder / "test.jsonl", *options)
@@ -146,3 +154,19 @@ def test_a_users_mistake_ends_with_two(
     assert run(*options) == 2
     output = capsys.readouterr()
     assert complaint in output.err and output.out == ""
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_document_is_answered(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sightwright.infer.transformers_engine import TransformersEngine
+
+    def loaded(*_: object, **__: object) -> None:
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr(TransformersEngine, "from_folder", loaded)
+    (folder / "taken").touch()
+    options = ["--schema", folder / "receipt.schema.json", "--max-pixels", str(MAX_PIXELS)]
+    options += ["--out", folder / "taken"]
+    assert run("--model", "tiny", "--data", folder / "test.jsonl", *options) == 2
+    assert capsys.readouterr().err.endswith(f"error: {folder / 'taken'}: File exists\n")

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from sightwright import canonical
 from sightwright.cli.ingest import app
-from sightwright.errors import DataError
+from sightwright.errors import DataError, MissingExtraError
 from sightwright.schema import load_schema
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -70,6 +70,27 @@ def test_failures_are_shown_and_decide_the_exit_code(tmp_path: Path, pdfs: Path)
         ],
         "out": str(tmp_path / "out"),
     }
+
+
+def test_words_by_an_engine_that_is_not_there(
+    tmp_path: Path, pdfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["pdf", str(pdfs), "--out", str(tmp_path / "out"), *QUICK, "--ocr", "tesseract"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, MissingExtraError)
+    assert result.exception.exit_code == 3
+    assert not (tmp_path / "out").exists()
+    assert CliRunner().invoke(app, [*command, "--no-words"]).exit_code == 2
+
+
+def test_words_are_left_out_and_added_later(tmp_path: Path, pdfs: Path) -> None:
+    command = ["pdf", str(pdfs), "--out", str(tmp_path / "out"), *QUICK, "--memory-limit", "1"]
+    assert CliRunner().invoke(app, [*command, "--no-words"]).exit_code == 0
+    assert not list((tmp_path / "out").rglob("*.words.json"))
+    result = CliRunner().invoke(app, command)
+    assert "2 documents: 2 completed; 3 pages" in result.stdout
+    assert len(list((tmp_path / "out").rglob("*.words.json"))) == 3
 
 
 def test_labels_to_records(tmp_path: Path, pdfs: Path) -> None:

@@ -39,6 +39,14 @@ def test_the_users_mistake_has_a_message_and_no_traceback(tmp_path: Path) -> Non
     assert "Traceback" not in ended.stderr
 
 
+def test_what_the_file_system_refuses_is_named_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    ended = run("data", "example", "--out", str(tmp_path / "taken" / "example.jsonl"))
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error: {tmp_path / 'taken'}")
+    assert "Traceback" not in ended.stderr
+
+
 def test_an_unknown_option_is_a_usage_error() -> None:
     assert run("data", "validate", "--colour", "red").returncode == 2
 

@@ -24,16 +24,6 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     assert kept.read_text() == "years of work"
 
 
-@pytest.mark.parametrize("path", ["configs/demo/extract.yaml", "schemas/invoice.schema.json"])
-def test_shipped_files_are_found(path: str) -> None:
-    assert tour.shipped(path).is_file()
-
-
-def test_a_file_that_is_not_shipped_is_named() -> None:
-    with pytest.raises(DataError, match=r"configs/none\.yaml"):
-        tour.shipped("configs/none.yaml")
-
-
 @pytest.mark.slow
 def test_the_demo_keeps_its_promise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from sightwright.cli.main import main

@@ -5,13 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sightwright.cli.config_keys import explain, schema
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sightwright.config.load import Loaded
     from sightwright.config.problems import ConfigProblemsError
 
-app = typer.Typer(help="Check a YAML, or show what it comes to.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check a YAML, show what it comes to, and look its keys up.", no_args_is_help=True
+)
+app.command()(explain)
+app.command()(schema)
 
 BaseConfig = Annotated[
     Path | None, typer.Option("--base_config", "--base-config", help="YAML below everything else.")

@@ -1,17 +1,27 @@
-"""`sightwright data`: check records, split them."""
+"""`sightwright data`: check records, look into them, rewrite them, split them."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sightwright.cli import data_files
 from sightwright.cli.counts import counted
+from sightwright.cli.data_show import show
 from sightwright.cli.paths import given_path
 
 # Problems kept for --json; the lines printed without it are not kept at all.
 _MOST_IN_JSON = 1000
 
-app = typer.Typer(help="Check records, split them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check records, look into them, rewrite them, split them.", no_args_is_help=True
+)
+app.command("example")(data_files.example)
+app.command("verify-images")(data_files.verify_images)
+app.command("stats")(data_files.stats)
+app.command("convert")(data_files.convert)
+app.command("schema")(data_files.schema)
+app.command("show")(show)
 
 
 @app.command("validate")
@@ -25,31 +35,38 @@ def validate(
         typer.Option(parser=given_path, metavar="FILE", help="JSON Schema of the answers."),
     ] = None,
     images: Annotated[
-        bool, typer.Option("--images/--no-images", help="Whether image files must exist.")
+        bool,
+        typer.Option(
+            "--images/--no-images",
+            help="Whether image files must exist; http(s) images are not fetched.",
+        ),
     ] = True,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Check every record: contract, answer, id, images.
+    """Check every record: contract, answer, id, images. Any style is read (see data convert).
 
-    Each bad line is printed as `file:line (id): why`; exit code 2 if there is one.
+    Each bad line is printed as `file:line (id): why`, and at the end OK or FAILED; exit code 2 if
+    there is a bad line.
     """
     from sightwright import canonical
     from sightwright.ingest.validate import Validator
+    from sightwright.logs import progress_bar
     from sightwright.schema import load_schema
 
     validator = Validator(load_schema(schema) if schema else None, images)
     kept: list[dict[str, object]] = []
-    for problem in validator.check(files):
-        if not json:
-            typer.echo(str(problem))
-        elif len(kept) < _MOST_IN_JSON:
-            kept.append(vars(problem))
+    with progress_bar("checking records", total=None) as bar:
+        for problem in validator.check(files, step=bar.advance):
+            if not json:
+                typer.echo(str(problem))
+            elif len(kept) < _MOST_IN_JSON:
+                kept.append(vars(problem))
     if json:
         counts = {"records": validator.num_records, "bad": validator.num_bad}
         typer.echo(canonical.dumps({"ok": not validator.num_bad, **counts, "problems": kept}))
     else:
-        verdict = f"{validator.num_bad} bad" if validator.num_bad else "all good"
-        typer.echo(f"{counted(validator.num_records, 'record')}: {verdict}")
+        verdict = f"FAILED: {validator.num_bad} bad of" if validator.num_bad else "OK:"
+        typer.echo(f"{verdict} {counted(validator.num_records, 'record')}")
     if validator.num_bad:
         raise typer.Exit(2)
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightwright.cli.paths import given_path
+from sightwright.cli.paths import given_path, make_output_folder
 from sightwright.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sightwright.evaluate.asking import Asking
+    from sightwright.evaluate.asking import Asking, Wishes
     from sightwright.evaluate.run import Evaluation
+    from sightwright.records import ChatRecord
 
 
 class Order(StrEnum):
@@ -27,68 +28,87 @@ def _folder(help: str) -> Any:
     return typer.Option(parser=given_path, metavar="DIR", help=help)
 
 
+_Data = Annotated[Path, _file("JSONL of chat records with their labels.")]
+_Model = Annotated[
+    str | None,
+    typer.Option(help="A model's folder, a hub id, or tiny; by default --adapters' base."),
+]
+_Adapters = Annotated[Path | None, _folder("An adapter's folder, or a run folder.")]
+_Schema = Annotated[
+    Path | None, _file("JSON Schema of the answers; by default the one trained with.")
+]
+_Out = Annotated[Path | None, _folder("Folder for report.html, report.json and predictions.jsonl.")]
+_Html = Annotated[
+    bool, typer.Option("--html/--no-html", help="Write the report as a page too (with --out).")
+]
+_HtmlDocuments = Annotated[
+    int, typer.Option(help="Wrong documents that the page shows, the worst first.", min=0)
+]
+_BatchSize = Annotated[int, typer.Option(help="Documents answered together.", min=1)]
+_MaxRecords = Annotated[int | None, typer.Option(help="Evaluate the first so many alone.", min=1)]
+_MaxTokens = Annotated[
+    int | None, typer.Option(help="Output limit; by default as trained, else 512.", min=1)
+]
+_MaxPixels = Annotated[
+    int | None, typer.Option(help="Most pixels of an image; by default as trained.", min=1)
+]
+_Prompt = Annotated[str | None, typer.Option(help="Instruction in place of the records' own.")]
+_Order = Annotated[Order | None, typer.Option(help="What opens a question; by default as trained.")]
+_PromptHasSchema = Annotated[
+    bool | None,
+    typer.Option(
+        "--prompt-has-schema/--prompt-without-schema",
+        help="Whether a question shows the schema; by default as trained.",
+    ),
+]
+_Constrained = Annotated[
+    bool, typer.Option("--constrained/--unconstrained", help="Hold the decoder to the schema.")
+]
+_Dtype = Annotated[str, typer.Option(help="Number format; auto: the checkpoint's.")]
+_Device = Annotated[str | None, typer.Option(help="cpu, cuda, …; by default the best.")]
+_AsJson = Annotated[
+    bool, typer.Option("--json", help="The report as JSON on stdout, the table on stderr.")
+]
+
+
 def evaluate(
-    data: Annotated[Path, _file("JSONL of chat records with their labels.")],
-    model: Annotated[
-        str | None,
-        typer.Option(help="A model's folder, a hub id, or tiny; by default --adapters' base."),
-    ] = None,
-    adapters: Annotated[Path | None, _folder("An adapter's folder, or a run folder.")] = None,
-    schema: Annotated[
-        Path | None, _file("JSON Schema of the answers; by default the one trained with.")
-    ] = None,
-    out: Annotated[Path | None, _folder("Folder for report.json and predictions.jsonl.")] = None,
-    batch_size: Annotated[int, typer.Option(help="Documents answered together.", min=1)] = 8,
-    max_records: Annotated[
-        int | None, typer.Option(help="Evaluate the first so many alone.", min=1)
-    ] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(help="Output limit; by default as trained, else 512.", min=1)
-    ] = None,
-    max_pixels: Annotated[
-        int | None, typer.Option(help="Most pixels of an image; by default as trained.", min=1)
-    ] = None,
-    prompt: Annotated[
-        str | None, typer.Option(help="Instruction in place of the records' own.")
-    ] = None,
-    order: Annotated[
-        Order | None, typer.Option(help="What opens a question; by default as trained.")
-    ] = None,
-    prompt_has_schema: Annotated[
-        bool | None,
-        typer.Option(
-            "--prompt-has-schema/--prompt-without-schema",
-            help="Whether a question shows the schema; by default as trained.",
-        ),
-    ] = None,
-    constrained: Annotated[
-        bool, typer.Option("--constrained/--unconstrained", help="Hold the decoder to the schema.")
-    ] = True,
-    dtype: Annotated[str, typer.Option(help="Number format; auto: the checkpoint's.")] = "auto",
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, …; by default the best.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The report as JSON on stdout, the table on stderr.")
-    ] = False,
+    data: _Data,
+    model: _Model = None,
+    adapters: _Adapters = None,
+    schema: _Schema = None,
+    out: _Out = None,
+    html: _Html = True,
+    html_documents: _HtmlDocuments = 50,
+    batch_size: _BatchSize = 8,
+    max_records: _MaxRecords = None,
+    max_tokens: _MaxTokens = None,
+    max_pixels: _MaxPixels = None,
+    prompt: _Prompt = None,
+    order: _Order = None,
+    prompt_has_schema: _PromptHasSchema = None,
+    constrained: _Constrained = True,
+    dtype: _Dtype = "auto",
+    device: _Device = None,
+    as_json: _AsJson = False,
 ) -> None:
-    """Answer and mark a set of records: precision, recall and F1 of every field."""
-    from sightwright import certificate, extras
+    """Answer and mark a set of records: precision, recall and F1 of every field.
+
+    With --out: report.html for people (scores, worst fields, wrong documents beside their pages),
+    report.json and predictions.jsonl for programs, `compare` and `calibrate`.
+    """
     from sightwright.evaluate import asking, run
 
     checkpoint, base = _weights(model, adapters)
     records = run.read_records(data, max_records)
-    for package in ("torch", "transformers", *(["peft"] if checkpoint else [])):
-        extras.require(package, "train")
+    _require_packages(checkpoint)
     from sightwright.infer.transformers_engine import TransformersEngine
-    from sightwright.model.load import load_vision_spec, resolve_folder
 
-    folder = resolve_folder(base)
-    known = certificate.read(checkpoint or folder)
     wishes = asking.Wishes(
         schema, prompt, order.value if order else None, prompt_has_schema, max_pixels, max_tokens
     )
-    how = asking.decide(wishes, known, load_vision_spec(folder).pixels)
-    run.check_records(records, how.task, data.parent)
-    _warn(asking.num_asked_otherwise(records, how.task, known), len(records))
+    how = _decide(wishes, records, data, checkpoint, base)
+    if out is not None:
+        make_output_folder(out)
     engine = TransformersEngine.from_folder(
         base, adapters=checkpoint, dtype=dtype, device=device, pixels=how.pixels
     )
@@ -98,7 +118,33 @@ def evaluate(
     )  # fmt: skip
     about = {"model": base, "adapters": str(checkpoint) if checkpoint else None, "data": str(data)}
     about |= {"constrained": constrained, "batch_size": batch_size, **_described(how)}
-    _show(found, about, out, as_json=as_json)
+    _print(found, about, as_json=as_json)
+    if out is not None:
+        max_documents = html_documents if html else None
+        _write(out, found, about, records, data.parent, max_documents, as_json=as_json)
+
+
+def _require_packages(checkpoint: Path | None) -> None:
+    from sightwright import extras
+
+    for package in ("torch", "transformers", *(["peft"] if checkpoint else [])):
+        extras.require(package, "train")
+
+
+def _decide(
+    wishes: "Wishes", records: "list[ChatRecord]", data: Path, checkpoint: Path | None, base: str
+) -> "Asking":
+    """How to ask; the records are checked against it before a model is loaded."""
+    from sightwright import certificate
+    from sightwright.evaluate import asking, run
+    from sightwright.model.load import load_vision_spec, resolve_folder
+
+    folder = resolve_folder(base)
+    known = certificate.read(checkpoint or folder)
+    how = asking.decide(wishes, known, load_vision_spec(folder).pixels)
+    run.check_records(records, how.task, data.parent)
+    _warn(asking.num_asked_otherwise(records, how.task, known), len(records))
+    return how
 
 
 def _warn(num_other: int, num_records: int) -> None:
@@ -136,17 +182,33 @@ def _described(how: "Asking") -> dict[str, object]:
     }
 
 
-def _show(
-    found: "Evaluation", about: dict[str, object], out: Path | None, *, as_json: bool
-) -> None:
+def _print(found: "Evaluation", about: dict[str, object], *, as_json: bool) -> None:
     from sightwright import canonical, logs
     from sightwright.evaluate import report
 
-    console = logs.console(stderr=as_json)
-    console.print(report.score_table(found.scores))
-    if out is not None:
-        report.write_report(out, found, about)
-        written = f"{out / report.REPORT_NAME}, {out / report.PREDICTIONS_NAME}"
-        console.print(written, markup=False, soft_wrap=True)
+    logs.console(stderr=as_json).print(report.score_table(found))
     if as_json:
         typer.echo(canonical.dumps(report.report_value(found, about)))
+
+
+def _write(
+    out: Path,
+    found: "Evaluation",
+    about: dict[str, object],
+    records: "list[ChatRecord]",
+    root: Path,
+    max_documents: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    """The files of an evaluation; no page where `max_documents` is None."""
+    from sightwright.evaluate import page, report
+
+    written = report.write_report(out, found, about)
+    page_path = out / page.PAGE_NAME
+    # An older evaluation's page must not stand beside this one's numbers.
+    page_path.unlink(missing_ok=True)
+    if max_documents is not None:
+        page.write_page(page_path, found, records, root, about, max_documents=max_documents)
+        written = [page_path, *written]
+    typer.echo(", ".join(map(str, written)), err=as_json)

@@ -1,10 +1,13 @@
 """`sightwright merge`: an adapter folded into its base, measured, as an ordinary model folder."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from sightwright.errors import ConfigError
 
 if TYPE_CHECKING:
     from sightwright.certificate import Parity
@@ -24,44 +27,107 @@ def merge(
     model: Annotated[
         str | None, typer.Option(help="The base; by default what the adapter was trained on.")
     ] = None,
-    dtype: Annotated[
-        StoredDtype, typer.Option(help="Number format of the weights; keep: the base's.")
-    ] = StoredDtype.keep,
-    data: Annotated[
-        Path | None, typer.Option(help="Chat records for the comparison; else drawn inputs.")
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A YAML whose `export` section says what is not said here."),
     ] = None,
-    max_shard_size: Annotated[str, typer.Option(help="Largest weights file.")] = "5GB",
+    dtype: Annotated[
+        StoredDtype | None,
+        typer.Option(help="Number format of the weights; keep: the base's. Default: keep."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Chat records for the comparison; else the YAML's, else drawn inputs."),
+    ] = None,
+    records: Annotated[
+        int | None, typer.Option(help="How many records are compared. Default: 8.", min=1)
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="A calibration.json of the adapter; else the one that it carries."),
+    ] = None,
+    max_shard_size: Annotated[
+        str | None, typer.Option(help="Largest weights file. Default: 5GB.")
+    ] = None,
     limit: Annotated[
-        float, typer.Option(help="Largest difference of logits in float32 that is accepted.")
-    ] = 1e-3,
+        float | None,
+        typer.Option(help="Largest accepted difference of logits in float32. Default: 0.001."),
+    ] = None,
     device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, …")] = "cpu",
     overwrite: Annotated[bool, typer.Option(help="Replace the folder --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Merge a LoRA adapter into its base, in float32, and compare the two by their logits."""
-    from sightwright import extras, logs
+    """Merge a LoRA adapter into its base, in float32, and compare the two by their logits.
+
+    What is given here wins over the YAML.
+    """
+    from sightwright import certificate, extras, logs
     from sightwright.canonical import dumps
 
     extras.require("peft", "serve")
     from sightwright.export import merge as merging
 
     console = logs.console(stderr=as_json)
+    said = _Said(dtype.value if dtype else None, data, records, max_shard_size, limit)
+    settings = said if config is None else said.over(_said_by(config))
+    if records is not None and settings.data is None:
+        raise ConfigError("--records: there are no records to take", remedy="give --data")
     report = merging.merge(
         adapters,
         out,
         base=model,
-        dtype=dtype.value,
-        data=data,
-        max_shard_size=max_shard_size,
-        limit=limit,
+        calibration=certificate.read_calibration(calibration) if calibration else None,
         device=device,
         overwrite=overwrite,
         on_parity=lambda figures: console.print(_line(figures)),
+        **settings.given(),
     )
     if as_json:
         typer.echo(dumps(_json(report)))
     else:
         _print(report)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the command line or a YAML says of a merge; None where it says nothing."""
+
+    dtype: str | None = None
+    data: Path | None = None
+    num_records: int | None = None
+    max_shard_size: str | None = None
+    limit: float | None = None
+
+    def over(self, other: "_Said") -> "_Said":
+        return _Said(**{**other.given(), **self.given()})
+
+    def given(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if value is not None}
+
+
+def _said_by(path: Path) -> _Said:
+    """What a YAML says; the held-out records of its run are the ones to compare on."""
+    from sightwright import logs
+    from sightwright.config.load import load_config
+
+    loaded = load_config(path)
+    for warning in loaded.warnings:
+        logs.get_logger(__name__).warning("%s", warning)
+    config = loaded.config.export
+    held_out = loaded.config.custom.val_jsonl
+    data = Path(held_out) if held_out and config.parity_records else None
+    if data is not None and not data.is_file():
+        logs.get_logger(__name__).warning(
+            "custom.val_jsonl %s is not here: compared on drawn inputs, or give --data", data
+        )
+        data = None
+    return _Said(
+        dtype="keep" if config.torch_dtype == "auto" else config.torch_dtype,
+        data=data,
+        num_records=config.parity_records or None,
+        max_shard_size=config.max_shard_size,
+        limit=config.parity_tolerance,
+    )
 
 
 def _line(figures: "Parity") -> str:

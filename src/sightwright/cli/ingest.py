@@ -1,4 +1,4 @@
-"""`sightwright ingest`: PDFs to pages, pages and labels to chat records."""
+"""`sightwright ingest`: PDFs and images to pages, pages and labels to chat records."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -7,21 +7,42 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sightwright.cli.counts import counted
+from sightwright.cli.ingest_images import images
+from sightwright.cli.ingest_results import results
+from sightwright.cli.ingest_zip import zip_archives
+from sightwright.cli.page_options import (
+    GIB,
+    MAX_PAGES,
+    MAX_PIXELS,
+    SECONDS,
+    AllowFailures,
+    Format,
+    Json,
+    MaxPages,
+    MaxPixels,
+    MemoryLimit,
+    MinPixels,
+    Ocr,
+    OcrLanguage,
+    Out,
+    PageFormat,
+    TimeLimit,
+    Workers,
+    limits,
+    pixel_policy,
+)
+from sightwright.cli.page_report import end_run
 from sightwright.cli.paths import given_path
 
 if TYPE_CHECKING:
     from sightwright.ingest.label_records import LabelReport
-    from sightwright.ingest.pdf import PdfReport
 
-# A table of every document helps for a handful; beyond, only what went wrong is news.
-_ROWS_OF_ALL, _ROWS_OF_FAILED = 20, 50
+# Names of a list that are shown.
+_NAMES = 50
 
-app = typer.Typer(help="PDFs to pages, pages and labels to records.", no_args_is_help=True)
-
-
-class Format(StrEnum):
-    png = "png"
-    jpeg = "jpeg"
+app = typer.Typer(
+    help="PDFs, images and archives to pages; pages and labels to records.", no_args_is_help=True
+)
 
 
 class Over(StrEnum):
@@ -36,54 +57,44 @@ def pdf(
         list[Path],
         typer.Argument(metavar="SRC", parser=given_path, help="PDFs, or folders of them."),
     ],
-    out: Annotated[
-        Path, typer.Option(parser=given_path, metavar="DIR", help="Folder for the pages.")
-    ],
-    max_pixels: Annotated[
-        int, typer.Option(min=1024, help="Most pixels of a page; 1024 are one image token.")
-    ] = 1280 * 1024,
-    min_pixels: Annotated[
-        int | None, typer.Option(min=1, help="Fewest pixels of a page; 4096 unless given.")
-    ] = None,
+    out: Out,
+    max_pixels: MaxPixels = MAX_PIXELS,
+    min_pixels: MinPixels = None,
     dpi: Annotated[
         int, typer.Option(min=1, max=2400, help="Resolution, as far as max-pixels allows.")
     ] = 200,
-    max_pages: Annotated[
-        int, typer.Option(min=1, help="A document with more pages is refused.")
-    ] = 2000,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one per core unless given.")
-    ] = None,
-    time_limit: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="Most that one document may take.")
-    ] = 1800.0,
-    format: Annotated[Format, typer.Option(help="Of the page files.")] = Format.png,
-    allow_failures: Annotated[
-        bool, typer.Option("--allow-failures", help="Exit with 0 though documents failed.")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    max_pages: MaxPages = MAX_PAGES,
+    workers: Workers = None,
+    time_limit: TimeLimit = SECONDS,
+    memory_limit: MemoryLimit = GIB,
+    format: Format = PageFormat.png,
+    words: Annotated[
+        bool, typer.Option("--words/--no-words", help="Write each page's words, with boxes.")
+    ] = True,
+    ocr: Annotated[Ocr, typer.Option(help="Reads the pages that have no text layer.")] = Ocr.none,
+    ocr_language: OcrLanguage = "eng",
+    allow_failures: AllowFailures = False,
+    json: Json = False,
 ) -> None:
     """Draw every page of every PDF at the very size the model takes.
+
+    Beside page-0001.png stands page-0001.words.json: its words, each with a box in pixels.
 
     Run again, it does what is not yet done, and nothing else. A PDF that cannot be drawn gets
     its line in DIR/report.jsonl and stops no other; exit code 2 then.
     """
+    from sightwright.ingest.ocr import make_reader
     from sightwright.ingest.pdf import ingest_pdfs
-    from sightwright.ingest.render import DEFAULT_PIXELS, RenderPolicy
-    from sightwright.ingest.workers import Limits
-    from sightwright.vision import PixelPolicy
+    from sightwright.ingest.reading import Reading
+    from sightwright.ingest.render import RenderPolicy
 
-    fewest = min(DEFAULT_PIXELS.min_pixels, max_pixels) if min_pixels is None else min_pixels
-    policy = RenderPolicy(PixelPolicy(fewest, max_pixels), dpi, format.value, max_pages)
-    silence = min(time_limit, Limits().silence_seconds)
-    limits = Limits(job_seconds=time_limit, silence_seconds=silence)
-    report = ingest_pdfs(sources, out, policy, num_workers=workers, limits=limits)
-    if json:
-        _print_json(_pdf_json(report, out))
-    else:
-        _print_pdf_report(report, out)
-    if report.failures and not allow_failures:
-        raise typer.Exit(2)
+    policy = RenderPolicy(pixel_policy(min_pixels, max_pixels), dpi, format.value, max_pages)
+    if ocr != Ocr.none and not words:
+        raise typer.BadParameter("--ocr finds words, which --no-words leaves out")
+    reading = Reading(words, make_reader(ocr.value, ocr_language))
+    bounds = limits(time_limit, memory_limit)
+    report = ingest_pdfs(sources, out, policy, reading=reading, num_workers=workers, limits=bounds)
+    end_run(report, out, as_json=json, allow_failures=allow_failures)
 
 
 @app.command("labels")
@@ -139,46 +150,15 @@ def labels(
         _print_label_report(report, out)
 
 
+app.command("images")(images)
+app.command("zip")(zip_archives)
+app.command("results")(results)
+
+
 def _print_json(value: dict[str, Any]) -> None:
     from sightwright import canonical
 
     typer.echo(canonical.dumps(value))
-
-
-def _pdf_json(report: "PdfReport", out: Path) -> dict[str, Any]:
-    return {
-        "documents": len(report.outcomes),
-        "pages": report.num_pages,
-        "counts": report.counts,
-        "failed": [outcome.to_json() for outcome in report.failures],
-        "out": str(out),
-    }
-
-
-def _print_pdf_report(report: "PdfReport", out: Path) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    from sightwright import logs
-
-    every = len(report.outcomes) <= _ROWS_OF_ALL
-    rows = report.outcomes if every else report.failures[:_ROWS_OF_FAILED]
-    console = logs.console()
-    if rows:
-        table = Table("document", "status", "pages", "why", box=None)
-        for row in rows:
-            style = "red" if row.failed else None
-            pages = str(row.num_pages) if row.num_pages else ""
-            table.add_row(escape(row.id), row.status, pages, escape(row.why), style=style)
-        console.print(table)
-    hidden = len(report.failures) - len(rows)
-    if not every and hidden > 0:
-        console.print(f"… and {hidden} more failures in {out}/report.jsonl", soft_wrap=True)
-    counts = ", ".join(f"{count} {status}" for status, count in report.counts.items())
-    documents = counted(len(report.outcomes), "document")
-    news = "" if set(report.counts) != {"kept"} else "; nothing to do"
-    pages = counted(report.num_pages, "page")
-    typer.echo(f"{documents}: {counts}; {pages} in {out}{news}")
 
 
 def _print_label_report(report: "LabelReport", out: Path) -> None:
@@ -193,10 +173,8 @@ def _print_label_report(report: "LabelReport", out: Path) -> None:
     }
     for what, names in named.items():
         if names:
-            shown = ", ".join(names[:_ROWS_OF_FAILED])
-            more = (
-                f" and {len(names) - _ROWS_OF_FAILED} more" if len(names) > _ROWS_OF_FAILED else ""
-            )
+            shown = ", ".join(names[:_NAMES])
+            more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
             typer.echo(f"{len(names)} {what}: {shown}{more}")
     records, pages = counted(report.num_records, "record"), counted(report.num_pages, "page")
     typer.echo(f"{records} with {pages} in {out}")

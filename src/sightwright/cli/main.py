@@ -4,20 +4,38 @@ Exit codes: 0 done · 1 a bug of ours (with its traceback) · 2 something the us
 input, bad settings, failed documents) · 3 a missing optional dependency · 130 interrupted.
 """
 
-from typing import Annotated
+import errno
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from sightwright import __version__
 from sightwright.cli import config, data, ingest
+from sightwright.cli.calibrate import calibrate
+from sightwright.cli.compare import compare
 from sightwright.cli.demo import demo
 from sightwright.cli.evaluate import evaluate
 from sightwright.cli.export import merge
+from sightwright.cli.infer import infer
 from sightwright.cli.serve import serve
 from sightwright.cli.train import train
 from sightwright.errors import SightwrightError
 
+
+class _InTheOrderOfALife(TyperGroup):
+    """typer would list the verbs that have verbs of their own last."""
+
+    _ORDER = ("config", "ingest", "data", "train", "eval", "compare", "calibrate", "merge")
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return [*self._ORDER, *(name for name in names if name not in self._ORDER)]
+
+
 app = typer.Typer(
+    cls=_InTheOrderOfALife,
+    context_settings={"max_content_width": 100},
     help="Qwen3-VL from raw pages to a served model that answers in strict JSON.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -29,7 +47,10 @@ app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")
 app.command()(train)
 app.command("eval")(evaluate)
+app.command()(compare)
+app.command()(calibrate)
 app.command()(merge)
+app.command()(infer)
 app.command()(serve)
 app.command()(demo)
 
@@ -58,6 +79,13 @@ def _root(
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
+# What the file system refuses is the user's to mend; a file that is gone may be a bug of ours.
+_REFUSALS = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
+    errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
+)  # fmt: skip
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run one command line; the user's mistakes end in a message, ours in a traceback."""
     try:
@@ -65,3 +93,9 @@ def main(arguments: list[str] | None = None) -> None:
     except SightwrightError as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
+        place = f"{error.filename2 or error.filename}: " if error.filename else ""
+        typer.echo(f"error: {place}{error.strerror}", err=True)
+        raise SystemExit(2) from None

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import sightwright
 from sightwright import canonical, jsonl, logs
 from sightwright.draw.corpus import Drawn, draw_corpus
 from sightwright.draw.schemas import schema_of
 from sightwright.draw.templates import NEW_TEMPLATE
 from sightwright.errors import DataError
+from sightwright.shipped import shipped
 
 # Pages of 256 x 256 points become 256 x 256 px, 64 image tokens, as the tiny model was taught.
 MAX_PIXELS = 256 * 256
@@ -192,15 +192,6 @@ def _without_request_lines() -> Generator[None]:
         yield
     finally:
         logger.setLevel(before)
-
-
-def shipped(path: str) -> Path:
-    """A file of `configs/` or `schemas/`: from the checkout, or as the installed package has it."""
-    package = Path(sightwright.__file__).parent
-    for root in (package.parents[1], package):
-        if (root / path).is_file():
-            return root / path
-    raise DataError("this installation lacks a file that the demo needs", where=path)
 
 
 def ask(url: str, held_out: list[Drawn], schema: dict[str, Any]) -> dict[str, Any]:
