@@ -38,11 +38,19 @@ def test_pages_then_nothing_to_do(tmp_path: Path, pdfs: Path) -> None:
     command = ["pdf", str(pdfs), "--out", str(tmp_path / "out"), *QUICK]
     first = CliRunner().invoke(app, command)
     assert first.exit_code == 0
-    assert first.stdout.splitlines()[-1] == f"2 documents: 2 rendered; 3 pages in {tmp_path}/out"
+    # The pages are blank.
+    textless = "3 pages without a text layer: --ocr tesseract reads their words from the image"
+    assert first.stdout.splitlines()[-2:] == [
+        f"2 documents: 2 rendered; 3 pages in {tmp_path}/out",
+        textless,
+    ]
     second = CliRunner().invoke(app, command)
-    assert second.stdout.endswith(
-        f"2 documents: 2 kept; 3 pages in {tmp_path}/out; nothing to do\n"
-    )
+    assert second.stdout.splitlines()[-2:] == [
+        f"2 documents: 2 kept; 3 pages in {tmp_path}/out; nothing to do",
+        textless,
+    ]
+    silent = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "bare"), "--no-words"])
+    assert silent.stdout.splitlines()[-1].endswith(f"3 pages in {tmp_path}/bare")
 
 
 def test_failures_are_shown_and_decide_the_exit_code(tmp_path: Path, pdfs: Path) -> None:
@@ -58,6 +66,7 @@ def test_failures_are_shown_and_decide_the_exit_code(tmp_path: Path, pdfs: Path)
     assert json.loads(result.stdout) == {
         "documents": 3,
         "pages": 3,
+        "pages_without_text": 3,
         "counts": {"kept": 2, "broken": 1},
         "failed": [
             {

@@ -30,6 +30,7 @@ def _as_json(report: "PagesReport", out: Path) -> dict[str, Any]:
     return {
         "documents": len(report.outcomes),
         "pages": report.num_pages,
+        "pages_without_text": _num_without_text(report, out),
         "counts": report.counts,
         "failed": [outcome.to_json() for outcome in report.failures],
         "out": str(out),
@@ -60,3 +61,15 @@ def _print(report: "PagesReport", out: Path) -> None:
     news = "" if set(report.counts) != {"kept"} else "; nothing to do"
     pages = counted(report.num_pages, "page")
     typer.echo(f"{documents}: {counts}; {pages} in {out}{news}")
+    if textless := _num_without_text(report, out):
+        pages = counted(textless, "page")
+        typer.echo(f"{pages} without a text layer: --ocr tesseract reads their words from the image")
+
+
+def _num_without_text(report: "PagesReport", out: Path) -> int:
+    """Pages whose words were looked for, and had none."""
+    from sightwright.ingest.pages import read_index
+
+    if not report.num_pages:
+        return 0
+    return sum(page.words_source == "none" for found in read_index(out) for page in found.pages)
