@@ -63,7 +63,9 @@ def _print(report: "PagesReport", out: Path) -> None:
     typer.echo(f"{documents}: {counts}; {pages} in {out}{news}")
     if textless := _num_without_text(report, out):
         pages = counted(textless, "page")
-        typer.echo(f"{pages} without a text layer: --ocr tesseract reads their words from the image")
+        typer.echo(
+            f"{pages} without a text layer: --ocr tesseract reads their words from the image"
+        )
 
 
 def _num_without_text(report: "PagesReport", out: Path) -> int:
