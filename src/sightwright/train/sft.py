@@ -133,6 +133,10 @@ def _run(
     )
     if trainer.args.should_save:
         _write_outcome(result, loaded.config, precision, prepared)
+    if trainer.args.world_size > 1:
+        # A rank that leaves while another still talks to it makes that one abort.
+        trainer.accelerator.wait_for_everyone()
+        trainer.accelerator.end_training()
     return result
 
 
