@@ -19,6 +19,11 @@ from typing import Any, Literal, cast, get_args
 from sightwright import image_tags
 from sightwright.errors import DataError
 from sightwright.image_tags import Files
+from sightwright.inspection_records import (
+    InspectionRecord,
+    is_inspection,
+    read_inspection_record,
+)
 from sightwright.records import (
     ChatRecord,
     ImageRef,
@@ -32,6 +37,9 @@ from sightwright.records import (
     read_meta,
     write_chat_record,
 )
+
+Record = ChatRecord | InspectionRecord
+"""A line of either kind: a conversation, or a photograph with its objects."""
 
 RecordFormat = Literal["sightwright", "openai", "ms-swift", "llava", "qwen-vl"]
 FORMATS: tuple[RecordFormat, ...] = get_args(RecordFormat)
@@ -66,8 +74,17 @@ def format_of(value: object) -> RecordFormat:
     return "openai" if any(map(_is_openais, _list(raw["messages"]))) else "sightwright"
 
 
+def read_any_record(value: object) -> Record:
+    """Read inspection data, or a conversation of any of the styles; the keys tell which.
+
+    Raises:
+        DataError: every breach of the contract.
+    """
+    return read_inspection_record(value) if is_inspection(value) else read_record(value)
+
+
 def read_record(value: object) -> ChatRecord:
-    """Read a record of any of the styles.
+    """Read a conversation of any of the styles.
 
     Raises:
         DataError: every breach of the contract, or tags and images that do not match.

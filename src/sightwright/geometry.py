@@ -1,0 +1,436 @@
+"""Boxes, polygons and lines in source pixels: canonical order, validity, clipping, 0..1000.
+
+x runs right and y runs down; coordinates are those of pixel indices, so that an image of width W
+has pixels 0 to W-1, and a shape may reach W. Normalised coordinates exist in text alone:
+`to_norm` and `from_norm` are the only door between the two.
+
+    polygon = canonical(Polygon(((10, 40), (30, 40), (20, 10))))
+    polygon.points                          # ((20, 10), (30, 40), (10, 40))
+    to_norm(Box(264, 144, 326, 201), 1920, 1080)   # Box(138, 133, 170, 186)
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from sightwright.errors import DataError
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+Point = tuple[float, float]
+Points = tuple[Point, ...]
+Kind = Literal["bbox_2d", "poly", "line"]
+KINDS: tuple[Kind, ...] = ("bbox_2d", "poly", "line")
+Ordering = Literal["reference_point", "center"]
+Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+"""A plane's map in homogeneous coordinates, applied to the column (x, y, 1)."""
+
+_MIN_POINTS: dict[Kind, int] = {"poly": 3, "line": 2}
+# Below a hundredth of a square pixel, a shape covers nothing.
+_MIN_AREA_PX = 0.01
+_PARALLEL = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An upright rectangle: left, top, right, bottom."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+    @property
+    def kind(self) -> Kind:
+        return "bbox_2d"
+
+    @property
+    def points(self) -> Points:
+        """Its corners, clockwise on the screen from the top left."""
+        return (
+            (self.x1, self.y1),
+            (self.x2, self.y1),
+            (self.x2, self.y2),
+            (self.x1, self.y2),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """A ring, its first point not repeated at the end."""
+
+    points: Points
+
+    @property
+    def kind(self) -> Kind:
+        return "poly"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A polyline."""
+
+    points: Points
+
+    @property
+    def kind(self) -> Kind:
+        return "line"
+
+
+Geometry = Box | Polygon | Line
+
+
+# Reading and writing
+
+
+def read_geometry(raw: Mapping[str, Any]) -> Geometry:
+    """The one geometry of an object, as a record has it: flat lists, `quad` a polygon of four.
+
+    The points stay as they were written; `canonical` puts them in order.
+
+    Raises:
+        DataError: none or several of bbox_2d, poly, line, quad; a wrong number of numbers; a count
+            (`poly_points`, `line_points`) that disagrees.
+    """
+    given = [key for key in (*KINDS, "quad") if key in raw]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        raise DataError(
+            f"an object has exactly one of bbox_2d, poly, line; found {found}",
+            remedy="write one geometry for each object",
+        )
+    key = given[0]
+    numbers = _flat_numbers(raw[key], key)
+    _check_count(raw, key, numbers)
+    if key == "bbox_2d":
+        return Box(*numbers)
+    points = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+    return Line(points) if key == "line" else Polygon(points)
+
+
+def _flat_numbers(value: object, key: str) -> list[float]:
+    """`[x, y, …]`; `[[x, y], …]` is taken apart."""
+    if not isinstance(value, list):
+        raise DataError(f"{key!r} is a list of numbers, not {type(value).__name__}")
+    entries = cast("list[object]", value)
+    if key != "bbox_2d" and entries and all(isinstance(pair, list) for pair in entries):
+        pairs = cast("list[list[object]]", entries)
+        if any(len(pair) != 2 for pair in pairs):
+            raise DataError(f"{key!r}: a point is a pair [x, y]")
+        entries = [number for pair in pairs for number in pair]
+    for number in entries:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise DataError(f"{key!r} holds {number!r}, which is no number")
+        if not math.isfinite(number):
+            raise DataError(f"{key!r} holds {number}, which is no place in an image")
+    return cast("list[float]", entries)
+
+
+def _check_count(raw: Mapping[str, Any], key: str, numbers: Sequence[float]) -> None:
+    if key in ("bbox_2d", "quad"):
+        wanted = 4 if key == "bbox_2d" else 8
+        if len(numbers) != wanted:
+            raise DataError(f"{key!r} has {wanted} numbers, not {len(numbers)}")
+        return
+    fewest = _MIN_POINTS[cast("Kind", key)]
+    if len(numbers) % 2 or len(numbers) < 2 * fewest:
+        raise DataError(
+            f"{key!r} is x, y, x, y, … of at least {fewest} points; it has {len(numbers)} numbers"
+        )
+    said = raw.get(f"{key}_points")
+    if said is not None and (type(said) is not int or said != len(numbers) // 2):
+        raise DataError(f"'{key}_points' says {said!r}, {key!r} has {len(numbers) // 2} points")
+
+
+def flat(geometry: Geometry) -> list[float]:
+    """The numbers of a geometry as a record holds them: `[x1, y1, x2, y2]`, or x, y, x, y, …"""
+    match geometry:
+        case Box(x1, y1, x2, y2):
+            return [x1, y1, x2, y2]
+        case Polygon(points) | Line(points):
+            return [number for point in points for number in point]
+
+
+def with_points(geometry: Geometry, points: Points) -> Geometry:
+    """A shape of the same kind with other points; a box is told by its first and third."""
+    match geometry:
+        case Box():
+            return Box(*points[0], *points[2])
+        case Polygon():
+            return Polygon(points)
+        case Line():
+            return Line(points)
+
+
+# Order
+
+
+def canonical(geometry: Geometry) -> Geometry:
+    """The one spelling of a shape.
+
+    A box has its top-left corner first. A polygon runs clockwise on the screen from its top-most,
+    then left-most vertex; its ring is kept, so concave shapes survive; repeated neighbours and a
+    repeated first point are left out. A line starts at its left-most, then top-most end.
+    """
+    match geometry:
+        case Box(x1, y1, x2, y2):
+            return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+        case Line(points):
+            kept = _without_repeats(points)
+            turned = (kept[-1]) < (kept[0])
+            return Line(kept[::-1] if turned else kept)
+        case Polygon(points):
+            kept = _without_repeats(points)
+            if len(kept) > 1 and kept[0] == kept[-1]:
+                kept = kept[:-1]
+            if signed_area(kept) < 0:
+                kept = kept[::-1]
+            first = min(range(len(kept)), key=lambda i: (kept[i][1], kept[i][0]))
+            return Polygon(kept[first:] + kept[:first])
+
+
+def _without_repeats(points: Points) -> Points:
+    return (points[0], *(b for a, b in pairwise(points) if a != b))
+
+
+def signed_area(points: Points) -> float:
+    """Twice-halved shoelace sum: positive when the ring runs clockwise on the screen (y down)."""
+    ring = (*points, points[0])
+    return sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairwise(ring)) / 2
+
+
+def reference_point(geometry: Geometry) -> Point:
+    """The point that an object is sorted by: a box's top-left corner, a polygon's first vertex, a
+    line's left-most point (the upper one of two)."""
+    match geometry:
+        case Box(x1, y1, _, _):
+            return x1, y1
+        case Polygon(points):
+            return points[0]
+        case Line(points):
+            return min(points)
+
+
+def reading_order(
+    geometries: Sequence[Geometry], ordering: Ordering = "reference_point"
+) -> list[int]:
+    """Indices from top to bottom, then left to right; equals keep their order.
+
+    Args:
+        ordering: by the reference point, or by the centre of the bounding box.
+    """
+
+    def key(index: int) -> tuple[float, float]:
+        x, y = (
+            reference_point(geometries[index])
+            if ordering == "reference_point"
+            else _centre(geometries[index])
+        )
+        return y, x
+
+    return sorted(range(len(geometries)), key=key)
+
+
+def _centre(geometry: Geometry) -> Point:
+    box = bounds(geometry)
+    return (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
+
+
+# Measures and validity
+
+
+def bounds(geometry: Geometry) -> Box:
+    """The smallest upright box around a shape."""
+    xs, ys = zip(*geometry.points, strict=True)
+    return Box(min(xs), min(ys), max(xs), max(ys))
+
+
+def area(geometry: Geometry) -> float:
+    """In square pixels; 0 for a line."""
+    return 0.0 if isinstance(geometry, Line) else abs(signed_area(geometry.points))
+
+
+def length(points: Points) -> float:
+    """Of a polyline, in pixels."""
+    return sum(math.dist(a, b) for a, b in pairwise(points))
+
+
+def faults(geometry: Geometry, width: int | None = None, height: int | None = None) -> list[str]:
+    """What is wrong with a shape, each as a phrase; nothing for a good one.
+
+    Args:
+        width, height: of the image; without them nothing can be off it.
+    """
+    found = list(_shape_faults(geometry))
+    if width is not None and height is not None:
+        outside = [(x, y) for x, y in geometry.points if not (0 <= x <= width and 0 <= y <= height)]
+        if outside:
+            x, y = outside[0]
+            more = f" and {len(outside) - 1} more" if len(outside) > 1 else ""
+            found.append(f"({x:g}, {y:g}){more} outside the image of {width}x{height}")
+    return found
+
+
+def _shape_faults(geometry: Geometry) -> Iterator[str]:
+    match geometry:
+        case Box(x1, y1, x2, y2):
+            if not (x1 < x2 and y1 < y2):
+                yield (
+                    f"bbox_2d [{x1:g}, {y1:g}, {x2:g}, {y2:g}] is not left < right and top < bottom"
+                )
+        case Polygon(points):
+            if len(set(points)) < _MIN_POINTS["poly"]:
+                yield f"poly has {len(set(points))} different points, and needs 3"
+            elif area(geometry) < _MIN_AREA_PX:
+                yield "poly has no area"
+            elif not _shape(geometry).is_valid:
+                yield "poly crosses itself"
+        case Line(points):
+            if length(points) == 0:
+                yield "line has no length"
+
+
+# Transforms
+
+
+def transform(geometry: Geometry, matrix: Matrix) -> Geometry:
+    """Map every point. A box stays one under a map that keeps axes parallel to the axes; else it
+    becomes the polygon of its corners. The result is in canonical order."""
+    points = tuple(_mapped(point, matrix) for point in geometry.points)
+    if isinstance(geometry, Box):
+        if not keeps_boxes(matrix):
+            return canonical(Polygon(points))
+        return canonical(Box(*points[0], *points[2]))
+    return canonical(with_points(geometry, points))
+
+
+def keeps_boxes(matrix: Matrix) -> bool:
+    """Whether upright rectangles stay upright: scales, shifts, flips, quarter turns."""
+    (a, b, _), (c, d, _), (p, q, _) = matrix
+    straight = abs(b) < _PARALLEL and abs(c) < _PARALLEL
+    turned = abs(a) < _PARALLEL and abs(d) < _PARALLEL
+    return (straight or turned) and abs(p) < _PARALLEL and abs(q) < _PARALLEL
+
+
+def _mapped(point: Point, matrix: Matrix) -> Point:
+    x, y = point
+    u, v, w = (row[0] * x + row[1] * y + row[2] for row in matrix)
+    return u / w, v / w
+
+
+def clip(geometry: Geometry, window: Box) -> Geometry | None:
+    """What of a shape lies in a window, in canonical order; None when no area or length does.
+
+    A polygon stays a polygon and keeps its own corners inside; of several parts the largest is
+    kept, of a line the longest.
+    """
+    box = bounds(geometry)
+    inside = (
+        window.x1 <= box.x1 and window.y1 <= box.y1 and box.x2 <= window.x2 and box.y2 <= window.y2
+    )
+    if inside:
+        return canonical(geometry)
+    if isinstance(geometry, Box):
+        clipped = Box(
+            max(box.x1, window.x1), max(box.y1, window.y1),
+            min(box.x2, window.x2), min(box.y2, window.y2),
+        )  # fmt: skip
+        return clipped if clipped.x1 < clipped.x2 and clipped.y1 < clipped.y2 else None
+    return _clipped(geometry, window)
+
+
+def _clipped(geometry: Polygon | Line, window: Box) -> Geometry | None:
+    import shapely
+
+    shape = _shape(geometry)
+    if not shape.is_valid:
+        shape = shapely.make_valid(shape)
+    cut = shapely.intersection(shape, _shape(window))
+    parts = [part for part in _parts(cut) if part.geom_type == _SHAPELY_NAME[geometry.kind]]
+    if not parts:
+        return None
+    if isinstance(geometry, Line):
+        longest = max(parts, key=lambda part: part.length)
+        points = _points(longest.coords)
+        return canonical(Line(points)) if length(points) > 0 else None
+    largest = max(parts, key=lambda part: part.area)
+    if largest.area < _MIN_AREA_PX:
+        return None
+    return canonical(Polygon(_points(cast("Any", largest).exterior.coords)))
+
+
+_SHAPELY_NAME: dict[Kind, str] = {"poly": "Polygon", "line": "LineString"}
+
+
+def _parts(shape: "BaseGeometry") -> "list[BaseGeometry]":
+    pieces: list[BaseGeometry] = []
+    for piece in getattr(shape, "geoms", [shape]):
+        pieces += _parts(piece) if hasattr(piece, "geoms") else [piece]
+    return pieces
+
+
+def _points(coordinates: Any) -> Points:
+    return tuple((float(x), float(y)) for x, y in coordinates)
+
+
+def _shape(geometry: Geometry) -> "BaseGeometry":
+    import shapely
+
+    if isinstance(geometry, Line):
+        return shapely.LineString(geometry.points)
+    return shapely.Polygon(geometry.points)
+
+
+def min_area_rectangle(points: Points) -> Polygon:
+    """The rectangle of least area around points, turned as it must be, in canonical order.
+
+    Raises:
+        DataError: the points lie on one line.
+    """
+    import shapely
+
+    rectangle = shapely.minimum_rotated_rectangle(shapely.MultiPoint(points))
+    if rectangle.geom_type != "Polygon":
+        raise DataError("points on one line have no rectangle around them")
+    found = canonical(Polygon(_points(cast("Any", rectangle).exterior.coords)))
+    assert isinstance(found, Polygon)
+    return found
+
+
+# Pixels ↔ 0..1000
+
+
+def to_norm(geometry: Geometry, width: int, height: int, scale: int = 1000) -> Geometry:
+    """Coordinates as whole parts of the image's sides, `round(v / size * scale)`, ties to even.
+
+    >>> to_norm(Box(1, 0, 400, 10), 400, 10)
+    Box(x1=2, y1=0, x2=1000, y2=1000)
+
+    Raises:
+        DataError: a point that would lie outside 0..scale: nothing is clamped.
+    """
+    points = tuple(
+        (round(x / width * scale), round(y / height * scale)) for x, y in geometry.points
+    )
+    _require_in_range(points, scale)
+    return with_points(geometry, points)
+
+
+def from_norm(geometry: Geometry, width: int, height: int, scale: int = 1000) -> Geometry:
+    """Parts of the image's sides as pixels, not rounded.
+
+    Raises:
+        DataError: a point outside 0..scale.
+    """
+    _require_in_range(geometry.points, scale)
+    points = tuple((x / scale * width, y / scale * height) for x, y in geometry.points)
+    return with_points(geometry, points)
+
+
+def _require_in_range(points: Sequence[Point], scale: int) -> None:
+    for x, y in points:
+        if not (0 <= x <= scale and 0 <= y <= scale):
+            raise DataError(f"({x:g}, {y:g}) lies outside 0..{scale}")
