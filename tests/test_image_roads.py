@@ -10,7 +10,7 @@ from PIL import Image
 import sightwright.demo
 from loopback_web import Web
 from sightwright.chat import ChatTokenizer
-from sightwright.data.dataset import ChatDataset
+from sightwright.data.dataset import RecordDataset
 from sightwright.data.encode import Encoder, arrange_chat
 from sightwright.data.show import make_sheet
 from sightwright.errors import ImageError, SightwrightError
@@ -39,7 +39,7 @@ def _encoder() -> Encoder:
 
 
 def _train(path: Path) -> tuple[int, int]:
-    dataset, _ = ChatDataset.open(path, _encoder())
+    dataset, _ = RecordDataset.open(path, _encoder())
     sample = dataset[0]
     ((_, rows, columns),) = sample.encoded.grids
     assert sample.patches[0].shape[0] == rows * columns

@@ -61,15 +61,36 @@ class StoredSchema:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
-class Task:
-    """What the model was taught to do. `json_schema` is None where answers are free text."""
+class Inspection:
+    """How a model of photographs is asked, and how its answers are read.
 
-    type: Literal["extract", "chat"]
+    Attributes:
+        system: the turn before the question; None for none.
+        header: first line of every answer, as `<DOMAIN=BBU>, <TASK=DETECTION>`; None for none.
+        norm: grid of the coordinates in the text.
+        ordering: by which point objects are sorted.
+        domain: whose vocabulary it was; None for any other.
+    """
+
+    system: str | None
+    header: str | None
+    norm: Literal["norm1000", "norm100", "none"]
+    ordering: Literal["reference_point", "center"]
+    domain: Literal["bbu", "rru"] | None
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Task:
+    """What the model was taught to do. `json_schema` is None where answers are free text,
+    `inspection` where they are not about photographs."""
+
+    type: Literal["extract", "dense", "summary", "verdict", "chat"]
     prompt: str
     order: Literal["image_first", "instruction_first"]
     json_schema: StoredSchema | None
     prompt_has_schema: bool
     max_output_tokens: int
+    inspection: Inspection | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

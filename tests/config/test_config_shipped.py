@@ -100,7 +100,7 @@ REFUSED = {
     "gkd": {"rlhf.rlhf_type", "custom.trainer_variant"},
     "grpo_summary": {"rlhf.rlhf_type"},
     "visual_kd": {"custom.visual_kd"},
-    "augmentation": {"custom.augmentation", "task.type"},
+    "augmentation": set[str](),
     "deepspeed_zero2": {"deepspeed"},
     "aligner_playbook": {"training.optimizer"},
     "stage_2_llm_and_aligner": set[str](),

@@ -47,9 +47,7 @@ def test_everything_missing_is_named_at_once() -> None:
 REFUSED = {
     "rlhf: {rlhf_type: grpo}": "rlhf.rlhf_type",
     "rlhf: {use_vllm: true}": "rlhf.use_vllm",
-    "custom: {fusion_config: f.yaml}": "custom.fusion_config",
     "custom: {token_type_metrics: {enabled: true}}": "custom.token_type_metrics",
-    "custom: {legacy_pairing: true}": "custom.legacy_pairing",
     "deepspeed: {enabled: true, config: zero3}": "deepspeed",
     "tuner: {train_type: adalora}": "tuner.train_type",
     "tuner: {lorap_lr_ratio: 16}": "tuner.lorap_lr_ratio",
@@ -65,8 +63,6 @@ REFUSED = {
     "custom: {dump_conversation_text: true}": "custom.dump_conversation_text",
     "custom: {user_prompt: Look.}": "custom.user_prompt",
     "prompts: {domain: bbu}": "prompts",
-    "task: {type: dense}": "task.type",
-    "task: {type: verdict}": "task.type",
 }
 
 
@@ -84,7 +80,7 @@ def test_all_refusals_come_together_with_their_lines() -> None:
     loaded = load_text(
         "deepspeed: {enabled: true, config: zero2}\n"
         "tuner: {train_type: boft}\n"
-        "custom:\n  augmentation: {enabled: true, ops: [{name: hflip}]}\n",
+        "custom:\n  visual_kd: {enabled: true, vit: {enabled: true}}\n",
         "x.yaml",
     )
     with pytest.raises(ConfigError) as caught:
@@ -92,7 +88,7 @@ def test_all_refusals_come_together_with_their_lines() -> None:
     text = str(caught.value)
     assert "x.yaml:1: deepspeed: " in text
     assert "x.yaml:2: tuner.train_type: " in text
-    assert "x.yaml:4: custom.augmentation: " in text
+    assert "x.yaml:4: custom.visual_kd: " in text
     assert "Please input the training dataset" in text
 
 

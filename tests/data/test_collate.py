@@ -9,7 +9,7 @@ from transformers import Qwen3VLForConditionalGeneration
 
 from sightwright.chat import ChatTokenizer
 from sightwright.data.collate import Batch, Collator, Layout, model_inputs
-from sightwright.data.dataset import ChatDataset, Sample
+from sightwright.data.dataset import RecordDataset, Sample
 from sightwright.data.encode import Encoder
 from sightwright.data.pixels import to_pixel_values
 from sightwright.jsonl import write_all
@@ -39,7 +39,7 @@ def conversation(images: Sequence[str], answer: str, note: str = "What is it?") 
 
 def samples(folder: Path, encoder: Encoder, records: list[dict]) -> list[Sample]:
     write_all(folder / "train.jsonl", records)
-    dataset, _ = ChatDataset.open(folder / "train.jsonl", encoder)
+    dataset, _ = RecordDataset.open(folder / "train.jsonl", encoder)
     return [dataset[index] for index in range(len(dataset))]
 
 

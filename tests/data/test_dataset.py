@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sightwright.data.dataset import ChatDataset
+from sightwright.data.dataset import RecordDataset
 from sightwright.data.encode import Encoder
 from sightwright.errors import DataError
 from sightwright.jsonl import write_all
@@ -28,7 +28,7 @@ def record(index: int, image: str, answer: str = "yes") -> dict[str, object]:
 def test_samples_and_lengths(tmp_path: Path, encoder: Encoder, draw: Draw) -> None:
     records = [record(0, draw("a.png", 64, 64)), record(1, draw("b.png", 100, 70), "a b c d e")]
     write_all(tmp_path / "train.jsonl", records)
-    dataset, lengths = ChatDataset.open(tmp_path / "train.jsonl", encoder)
+    dataset, lengths = RecordDataset.open(tmp_path / "train.jsonl", encoder)
     samples = [dataset[index] for index in range(len(dataset))]
     assert lengths.total == [sample.encoded.length for sample in samples]
     assert lengths.image == [4, 6]
@@ -38,7 +38,7 @@ def test_samples_and_lengths(tmp_path: Path, encoder: Encoder, draw: Draw) -> No
 
 def test_a_limit_reads_the_first_records(tmp_path: Path, encoder: Encoder, draw: Draw) -> None:
     write_all(tmp_path / "train.jsonl", [record(i, draw("a.png", 64, 64)) for i in range(5)])
-    dataset, _ = ChatDataset.open(tmp_path / "train.jsonl", encoder, limit=2)
+    dataset, _ = RecordDataset.open(tmp_path / "train.jsonl", encoder, limit=2)
     assert len(dataset) == 2
 
 
@@ -49,8 +49,8 @@ def test_over_long_records_can_be_left_out_and_are_listed(
     write_all(tmp_path / "train.jsonl", [record(0, image), record(1, image, "yes " * 200)])
     short = replace(encoder, max_length=100)
     with pytest.raises(DataError, match="doc-1"):
-        ChatDataset.open(tmp_path / "train.jsonl", short)
-    dataset, lengths = ChatDataset.open(tmp_path / "train.jsonl", short, drop_over_length=True)
+        RecordDataset.open(tmp_path / "train.jsonl", short)
+    dataset, lengths = RecordDataset.open(tmp_path / "train.jsonl", short, drop_over_length=True)
     assert len(dataset) == 1
     assert len(lengths.dropped) == 1
     assert "doc-1" in lengths.dropped[0]
@@ -75,11 +75,11 @@ def test_over_long_records_can_be_left_out_and_are_listed(
 def test_a_bad_line_is_named(tmp_path: Path, encoder: Encoder, line: str, message: str) -> None:
     (tmp_path / "train.jsonl").write_text(f"\n{line}\n")
     with pytest.raises(DataError, match=message) as caught:
-        ChatDataset.open(tmp_path / "train.jsonl", encoder)
+        RecordDataset.open(tmp_path / "train.jsonl", encoder)
     assert "train.jsonl:2" in str(caught.value)
 
 
 def test_an_empty_file_is_refused(tmp_path: Path, encoder: Encoder) -> None:
     (tmp_path / "train.jsonl").write_text("\n")
     with pytest.raises(DataError, match="no records"):
-        ChatDataset.open(tmp_path / "train.jsonl", encoder)
+        RecordDataset.open(tmp_path / "train.jsonl", encoder)

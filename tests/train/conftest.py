@@ -14,7 +14,7 @@ import sightwright.demo
 from sightwright.chat import ChatTokenizer
 from sightwright.config.sections.tuner import Tuner
 from sightwright.data.collate import Collator
-from sightwright.data.dataset import ChatDataset
+from sightwright.data.dataset import RecordDataset
 from sightwright.data.encode import Encoder, arrange_chat
 from sightwright.jsonl import write_all
 from sightwright.model.adapters import prepare_model
@@ -90,7 +90,7 @@ def make_trainer(
         **arguments: object,
     ) -> SftTrainer:
         encoder = Encoder(tokenizer, spec, arrange_chat(None), max_length=512)
-        dataset, _ = ChatDataset.open(write_records(answers), encoder)
+        dataset, _ = RecordDataset.open(write_records(answers), encoder)
         model = base_model
         if prepare:
             model = prepare_model(model, tuner or Tuner(train_type="full"))

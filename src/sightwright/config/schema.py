@@ -1,6 +1,7 @@
 """The whole configuration: every section of the YAML, and the rules between sections."""
 
 from collections.abc import Iterator
+from typing import get_args
 
 from pydantic import Field, PositiveInt
 
@@ -11,7 +12,7 @@ from sightwright.config.sections.deepspeed import DeepSpeed
 from sightwright.config.sections.evaluation import Evaluation
 from sightwright.config.sections.export import Export
 from sightwright.config.sections.model import Model
-from sightwright.config.sections.prompts import Prompts
+from sightwright.config.sections.prompts import Domain, Prompts
 from sightwright.config.sections.quantization import Quantization
 from sightwright.config.sections.rlhf import Rlhf
 from sightwright.config.sections.serve import Serve
@@ -51,6 +52,13 @@ class Config(Section):
         return self.quantization.quant_bits is not None
 
     @property
+    def domain(self) -> Domain | None:
+        """The equipment family whose words are asked for."""
+        if self.prompts.domain is not None:
+            return self.prompts.domain
+        return next((d for d in get_args(Domain) if d == self.custom.dataset_name), None)
+
+    @property
     def has_training_data(self) -> bool:
         return self.custom.train_jsonl is not None or self.custom.fusion_config is not None
 
@@ -58,6 +66,8 @@ class Config(Section):
         yield from self._dataset_faults()
         yield from self._quantization_faults()
         yield from self._metric_faults()
+        yield from self._pairing_faults()
+        yield from self._prompt_faults()
         if self.rlhf.ref_model is not None and self.tuner.train_type != "full":
             yield Fault(
                 "rlhf.ref_model",
@@ -86,14 +96,50 @@ class Config(Section):
             text = f"is {method}, but qlora quantises with bnb while loading"
             yield Fault("quantization.quant_method", text, "quant_method: bnb")
 
+    def _pairing_faults(self) -> Iterator[Fault]:
+        if self.custom.legacy_pairing is None:
+            return
+        if self.task.type not in ("dense", "summary"):
+            yield Fault(
+                "custom.legacy_pairing",
+                f"groups inspection records, task.type is {self.task.type}",
+                "task.type: dense",
+            )
+        if self.custom.fusion_config is not None:
+            yield Fault(
+                "custom.legacy_pairing",
+                "groups the records of one file, not those of a mixture",
+                "name one file in custom.train_jsonl, or leave legacy_pairing out",
+            )
+
+    def _prompt_faults(self) -> Iterator[Fault]:
+        """One question has one text."""
+        given = {
+            "task.prompt": self.task.prompt,
+            "prompts.user": self.prompts.user,
+            "custom.user_prompt": self.custom.user_prompt,
+        }
+        written = {key: text for key, text in given.items() if text is not None}
+        if len(set(written.values())) > 1:
+            keys = list(written)
+            yield Fault(keys[-1], f"another text than {keys[0]}", "write the question once")
+        systems = (self.template.system, self.prompts.system)
+        if None not in systems and len(set(systems)) > 1:
+            yield Fault("prompts.system", "another text than template.system", "write it once")
+
     def _metric_faults(self) -> Iterator[Fault]:
         metric = self.training.best_metric
-        if metric in GENERATED_METRICS and not self.eval.generate:
-            yield Fault(
-                "training.metric_for_best_model",
-                f"{metric} exists only when evaluation answers the records",
-                "eval.generate: true, or metric_for_best_model: loss",
-            )
-        if metric == "field_f1" and self.task.type != "extract" and self.given("task"):
-            text = f"field_f1 marks extraction, task.type is {self.task.type}"
-            yield Fault("training.metric_for_best_model", text, "metric_for_best_model: loss")
+        marks = [task for task, names in GENERATED_METRICS.items() if metric in names]
+        if not marks:
+            return
+        key = "training.metric_for_best_model"
+        if not self.eval.generate:
+            text = f"{metric} exists only when evaluation answers the records"
+            yield Fault(key, text, "eval.generate: true, or metric_for_best_model: loss")
+        # A mixture may have targets of another task beside those of the run's.
+        is_other = self.task.type not in marks and self.custom.fusion_config is None
+        if is_other and self.given("task"):
+            does = "extraction" if marks == ["extract"] else f"task.type {' or '.join(marks)}"
+            text = f"{metric} marks {does}, task.type is {self.task.type}"
+            own = next(iter(GENERATED_METRICS[self.task.type]), "loss")
+            yield Fault(key, text, f"metric_for_best_model: {own}")

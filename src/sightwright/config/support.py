@@ -28,7 +28,7 @@ class _Rule:
 
 _INSPECTION = "read by the inspection tasks alone"
 
-RUNNABLE_TASKS = ("extract", "chat")
+_CONVERSATIONS = ("extract", "chat")
 RUNNABLE_TRAIN_TYPES = ("lora", "qlora", "full")
 
 _NOT_YET = "not in this version yet"
@@ -36,12 +36,6 @@ _NOT_YET = "not in this version yet"
 _RULES = (
     _Rule("rlhf.rlhf_type", f"GKD and GRPO: {_NOT_YET}", lambda c: c.rlhf.rlhf_type is not None),
     _Rule("rlhf.use_vllm", f"sampling through vLLM: {_NOT_YET}", lambda c: c.rlhf.use_vllm),
-    _Rule(
-        "custom.fusion_config",
-        f"the mixture of datasets: {_NOT_YET}; name one file in custom.train_jsonl",
-        lambda c: c.custom.fusion_config is not None,
-    ),
-    _Rule("custom.augmentation", f"augmentation: {_NOT_YET}", lambda c: c.custom.augments),
     _Rule(
         "custom.visual_kd", f"feature distillation: {_NOT_YET}", lambda c: c.custom.distils_vision
     ),
@@ -54,9 +48,6 @@ _RULES = (
         "custom.token_type_metrics",
         f"accuracy by kind of token: {_NOT_YET}",
         lambda c: c.custom.token_type_metrics is not None and c.custom.token_type_metrics.enabled,
-    ),
-    _Rule(
-        "custom.legacy_pairing", f"pairing of images: {_NOT_YET}", lambda c: c.custom.legacy_pairing
     ),
     _Rule(
         "deepspeed",
@@ -121,17 +112,12 @@ _RULES = (
     _Rule(
         "custom.user_prompt",
         f"{_INSPECTION}; write task.prompt",
-        lambda c: c.custom.user_prompt is not None and c.task.type in RUNNABLE_TASKS,
+        lambda c: c.custom.user_prompt is not None and c.task.type in _CONVERSATIONS,
     ),
     _Rule(
         "prompts",
         f"{_INSPECTION}; write task.prompt and template.system",
-        lambda c: any(c.prompts.model_dump().values()) and c.task.type in RUNNABLE_TASKS,
-    ),
-    _Rule(
-        "task.type",
-        f"inspection: {_NOT_YET}; extract and chat run",
-        lambda c: c.task.type not in RUNNABLE_TASKS,
+        lambda c: any(c.prompts.model_dump().values()) and c.task.type in _CONVERSATIONS,
     ),
 )
 
@@ -160,6 +146,7 @@ def missing_for_training(config: Config) -> list[str]:
         missing.append(f"{text} {config.training.eval_strategy}")
     if config.task.type == "extract" and config.task.json_schema is None:
         missing.append("task.json_schema: name the schema of the answer; task.type is extract")
+    missing += _missing_domain(config)
     missing += _missing_optimizer(config)
     return missing
 
@@ -172,6 +159,16 @@ def _missing_data(config: Config) -> str:
 
 def _has_held_out(config: Config) -> bool:
     return config.custom.val_jsonl is not None or config.custom.fusion_config is not None
+
+
+def _missing_domain(config: Config) -> list[str]:
+    custom = config.custom
+    if custom.assistant_prefix_format is None or custom.fusion_config is not None or config.domain:
+        return []
+    return [
+        "prompts.domain: say bbu or rru (or custom.dataset_name: the same), for the {domain} of "
+        "custom.assistant_prefix_format"
+    ]
 
 
 def _missing_optimizer(config: Config) -> list[str]:

@@ -40,6 +40,10 @@ def _findings(config: Config) -> Iterator[tuple[str, str]]:
     named = [name for name in config.data.placeholder if name not in PLACEHOLDERS]
     if named:
         yield "data.dataset", f"{named} is ignored: records are read from custom.train_jsonl"
+    if config.custom.fusion_config is not None:
+        for key in ("train_jsonl", "val_jsonl"):
+            if getattr(config.custom, key) is not None:
+                yield f"custom.{key}", "is ignored: records are read from custom.fusion_config"
     training = config.training
     both = training.effective_batch_size, training.given("gradient_accumulation_steps")
     if all(both) and training.gradient_accumulation_steps > 1:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from sightwright import jsonl
 from sightwright.config.schema import Config
-from sightwright.data.encode import Arrange, arrange_chat, arrange_extraction
+from sightwright.data.encode import Arrange, arrange_chat, arrange_extraction, conversation
 from sightwright.errors import ConfigError, DataError
-from sightwright.record_formats import read_record
+from sightwright.record_formats import Record, read_record
 from sightwright.records import ChatRecord, ImageRef, Message, Text
 from sightwright.schema import load_schema
 from sightwright.tasks.extract import ExtractTask
@@ -81,9 +81,9 @@ def arrange_of(config: Config, task: ExtractTask | None) -> Arrange:
 
 # A function of the module, so that a loader's process may be spawned with it.
 def _asked_and_arranged(
-    prompt: str | None, arrange: Arrange, record: ChatRecord
+    prompt: str | None, arrange: Arrange, record: Record, epoch: int | None = None, /
 ) -> tuple[Message, ...]:
-    return arrange(asked_with(prompt, record))
+    return arrange(asked_with(prompt, conversation(record)), epoch)
 
 
 def asked_with(prompt: str | None, record: ChatRecord) -> ChatRecord:

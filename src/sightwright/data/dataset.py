@@ -1,13 +1,18 @@
-"""A JSONL of chat records as a torch dataset: lengths first, pixels when a sample is asked for."""
+"""A JSONL of records as a torch dataset: lengths first, pixels when a sample is asked for.
+
+A sample is asked for by its number, as evaluation sees the record, or by a `Pick`, as one step of a
+run learns it: changed by augmentation, asked as its epoch asks.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -18,9 +23,11 @@ from sightwright.data.pixels import image_patches
 from sightwright.data.sizes import image_size
 from sightwright.errors import DataError
 from sightwright.images import open_image, prefetch
+from sightwright.inspection_records import InspectionRecord
 from sightwright.logs import progress
-from sightwright.record_formats import read_record
-from sightwright.records import ChatRecord
+from sightwright.record_formats import Record, read_any_record
+from sightwright.records import Message
+from sightwright.sampling.plan import Pick
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -35,6 +42,21 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A record with its opened images, before it is made a conversation."""
+
+    record: Record
+    images: tuple[Image, ...]
+    place: Place
+
+
+class Change(Protocol):
+    """What training does to a record and its images before it learns from them."""
+
+    def __call__(self, shown: Shown, pick: Pick, /) -> Shown: ...
+
+
+@dataclass(frozen=True)
 class Lengths:
     """What a pass over the headers found out, in tokens, per kept record."""
 
@@ -46,18 +68,48 @@ class Lengths:
     """The over-long records left out, as `place: why`; empty unless the YAML asks for dropping."""
 
 
-class ChatDataset(Dataset[Sample]):
+class TrainingRecords(Dataset[Sample], ABC):
+    """What a run learns from: the records of a file, a mixture of several, groups of them."""
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """Of everything that decides which records there are, for an exact resume."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Samples of one epoch; the same in every epoch."""
+
+    @abstractmethod
+    def __getitem__(self, pick: Pick | int) -> Sample: ...
+
+    @abstractmethod
+    def encode(self, index: int) -> Encoded:
+        """One of them as tokens, from the headers of its images alone."""
+
+
+class RecordDataset(TrainingRecords):
     """The records of one file, checked whole when it is opened.
 
     Lines are kept as bytes: a record is parsed again when it is asked for, which costs a
     thousandth of decoding its images.
+
+    Args:
+        change: applied to what training learns; evaluation sees the records as they are.
     """
 
-    def __init__(self, path: Path, lines: Sequence[jsonl.Line], encoder: Encoder) -> None:
+    def __init__(
+        self,
+        path: Path,
+        lines: Sequence[jsonl.Line],
+        encoder: Encoder,
+        change: Change | None = None,
+    ) -> None:
         self.root = path.parent
         self.name = path.name
+        self.encoder = encoder
         self._lines = list(lines)
-        self._encoder = encoder
+        self._change = change
 
     @classmethod
     def open(
@@ -67,7 +119,8 @@ class ChatDataset(Dataset[Sample]):
         *,
         limit: int | None = None,
         drop_over_length: bool = False,
-    ) -> tuple[ChatDataset, Lengths]:
+        change: Change | None = None,
+    ) -> tuple[RecordDataset, Lengths]:
         """Read a file and check every record's contract, answer, images and length.
 
         Args:
@@ -93,20 +146,24 @@ class ChatDataset(Dataset[Sample]):
                 kept.append(every._lines[index])
         if not kept:
             raise DataError("no records to learn from", where=str(path))
-        return cls(path, kept, encoder), lengths
+        return cls(path, kept, encoder, change), lengths
 
     def __len__(self) -> int:
         return len(self._lines)
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """Of the records' text, in their order; images are not looked at."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         found = hashlib.blake2b(digest_size=16)
         for line in self._lines:
             found.update(len(line.data).to_bytes(8, "big") + line.data)
         return found.hexdigest()
 
-    def record(self, index: int) -> ChatRecord:
+    def record(self, index: int) -> Record:
         """The record as the file has it.
 
         Raises:
@@ -114,7 +171,7 @@ class ChatDataset(Dataset[Sample]):
         """
         line = self._lines[index]
         try:
-            return read_record(canonical.loads(line.data))
+            return read_any_record(canonical.loads(line.data))
         except DataError as error:
             raise DataError(error.message, where=line.where, remedy=error.remedy) from None
         except ValueError as error:
@@ -124,30 +181,49 @@ class ChatDataset(Dataset[Sample]):
         """Token ids of a record from the headers of its images alone.
 
         Raises:
-            DataError: any rule of `Encoder`, or an image that is not there.
+            DataError: any rule of `Encoder`, an image that is not there, or one of another size
+                than its record says.
         """
         record = self.record(index)
         place = self._place(index, record)
-        messages = self._encoder.messages(record, place)
+        messages = self.encoder.messages(record, place)
         references = [image for message in messages for image in message.images]
         try:
             sizes = [image_size(reference, self.root) for reference in references]
+            _require_size(record, sizes)
         except DataError as error:
             raise _at(place, error) from None
-        return self._encoder.encode(messages, sizes, place)
+        return self.encoder.encode(messages, sizes, place)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, pick: Pick | int) -> Sample:
+        index, epoch = (pick, None) if isinstance(pick, int) else (pick.index, pick.epoch)
+        shown = self.shown(index) if isinstance(pick, int) else self.changed(pick)
+        messages = self.encoder.messages(shown.record, shown.place, epoch)
+        return sample_of(messages, shown.images, shown.place, self.encoder)
+
+    def shown(self, index: int) -> Shown:
+        """A record as it is, its images opened.
+
+        Raises:
+            DataError: an image that cannot be opened, or of another size than its record says.
+        """
         record = self.record(index)
         place = self._place(index, record)
-        messages = self._encoder.messages(record, place)
         try:
-            images = self._open(image for message in messages for image in message.images)
+            images = tuple(self._open(record.images))
+            _require_size(record, [image.size for image in images])
         except DataError as error:
             raise _at(place, error) from None
-        sizes = [(image.width, image.height) for image in images]
-        encoded = self._encoder.encode(messages, sizes, place)
-        patches = tuple(image_patches(image, self._encoder.spec) for image in images)
-        return Sample(encoded, patches)
+        return Shown(record, images, place)
+
+    def changed(self, pick: Pick) -> Shown:
+        """A record as training learns it.
+
+        Raises:
+            DataError: as `shown`.
+        """
+        shown = self.shown(pick.index)
+        return shown if self._change is None else self._change(shown, pick)
 
     def _images_on_the_web(self) -> Iterator[str]:
         for index, line in enumerate(self._lines):
@@ -155,11 +231,33 @@ class ChatDataset(Dataset[Sample]):
             if b"://" in line.data:
                 yield from self.record(index).images
 
-    def _open(self, references: Iterator[str]) -> list[Image]:
+    def _open(self, references: Iterable[str]) -> list[Image]:
         return [open_image(reference, self.root) for reference in references]
 
-    def _place(self, index: int, record: ChatRecord) -> Place:
+    def _place(self, index: int, record: Record) -> Place:
         return Place(f"{self.name}:{self._lines[index].number}", index, record.id)
+
+
+def sample_of(
+    messages: Sequence[Message], images: Sequence[Image], place: Place, encoder: Encoder
+) -> Sample:
+    """A conversation and its opened images as one sample.
+
+    Raises:
+        DataError: any rule of `Encoder`.
+    """
+    encoded = encoder.encode(messages, [image.size for image in images], place)
+    return Sample(encoded, tuple(image_patches(image, encoder.spec) for image in images))
+
+
+def _require_size(record: Record, sizes: Sequence[tuple[int, int]]) -> None:
+    if isinstance(record, InspectionRecord) and sizes[0] != (record.width, record.height):
+        width, height = sizes[0]
+        raise DataError(
+            f"the record says {record.width}x{record.height}, the image is {width}x{height}: its "
+            "coordinates would lie elsewhere",
+            remedy="convert it again with sightwright ingest annotations",
+        )
 
 
 def _first(lines: Iterator[jsonl.Line], limit: int | None) -> Iterator[jsonl.Line]:

@@ -1,21 +1,33 @@
 """Records → token ids with their supervised mask, checked before anything is trained on them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from sightwright.chat import ChatTokenizer, Rendered, render
 from sightwright.data.sizes import Grid, grid_of, grid_tokens
 from sightwright.errors import DataError
+from sightwright.record_formats import Record
 from sightwright.records import ChatRecord, Message, Text
 from sightwright.vision import VisionSpec
 
 if TYPE_CHECKING:
     from sightwright.tasks.extract import ExtractTask
 
-Arrange = Callable[[ChatRecord], tuple[Message, ...]]
-"""What a task makes of a record: the conversation to learn, its answer last."""
+
+class Arrange(Protocol):
+    """What a task makes of a record: the conversation to learn, its answer last."""
+
+    def __call__(self, record: Record, epoch: int | None = None, /) -> tuple[Message, ...]:
+        """
+        Args:
+            epoch: of the run; None outside training. A few records are asked differently in each.
+
+        Raises:
+            DataError: a record that the task cannot learn from.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -74,14 +86,16 @@ class Encoder:
     max_length: int
     supervise: Literal["last", "all_turns"] = "last"
 
-    def messages(self, record: ChatRecord, place: Place) -> tuple[Message, ...]:
+    def messages(
+        self, record: Record, place: Place, epoch: int | None = None
+    ) -> tuple[Message, ...]:
         """The conversation to learn.
 
         Raises:
             DataError: the task finds no answer in the record, or a wrong one.
         """
         try:
-            return self.arrange(record)
+            return self.arrange(record, epoch)
         except DataError as error:
             raise _at(place, error) from None
 
@@ -138,17 +152,35 @@ def arrange_chat(system: str | None) -> Arrange:
 
 
 # Functions of the module, so that a loader's process may be spawned with them.
-def _extraction(task: "ExtractTask", record: ChatRecord) -> tuple[Message, ...]:
+def _extraction(
+    task: "ExtractTask", record: Record, epoch: int | None = None, /
+) -> tuple[Message, ...]:
+    record = conversation(record)
     if not record.id:
         raise DataError("an extraction record needs an 'id'")
     answer = Message("assistant", (Text(task.target(task.gold(record))),))
     return (*task.prompt_of(record), answer)
 
 
-def _chat(system: str | None, record: ChatRecord) -> tuple[Message, ...]:
+def _chat(system: str | None, record: Record, epoch: int | None = None, /) -> tuple[Message, ...]:
+    record = conversation(record)
     if system is None or record.messages[0].role == "system":
         return record.messages
     return (Message("system", (Text(system),)), *record.messages)
+
+
+def conversation(record: Record) -> ChatRecord:
+    """A record that is a conversation.
+
+    Raises:
+        DataError: it is a photograph with objects.
+    """
+    if not isinstance(record, ChatRecord):
+        raise DataError(
+            "inspection data, where a conversation is wanted",
+            remedy="task.type: dense (or summary) learns from it",
+        )
+    return record
 
 
 def _at(place: Place, error: DataError) -> DataError:

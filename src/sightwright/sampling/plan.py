@@ -24,6 +24,23 @@ Batch = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Pick:
+    """One record as one step of a run learns it: all that its sample depends on.
+
+    Attributes:
+        index: its place in the epoch, which a mixture fills anew each time.
+        epoch: the pass over the records, from 0.
+        step: of the whole run, from 0.
+        progress: share of the run that is done when the step begins, 0 to 1.
+    """
+
+    index: int
+    epoch: int
+    step: int
+    progress: float
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """One micro-batch of one rank.
 
@@ -109,6 +126,13 @@ class BatchPlan:
         """The micro-batches of `rank` from step `first_step` to the end of the run."""
         for index in range(first_step, self.num_steps):
             yield from self.step(index).share(rank, world_size)
+
+    def picks(self, first_step: int, rank: int, world_size: int) -> Iterator[list[Pick]]:
+        """The records of the same micro-batches, each with its place in the run."""
+        for index in range(first_step, self.num_steps):
+            step, progress = self.step(index), index / self.num_steps
+            for share in step.share(rank, world_size):
+                yield [Pick(record, step.epoch, index, progress) for record in share.records]
 
     def num_records_seen(self) -> int:
         """Records over the whole run, counted as often as they are learnt from."""

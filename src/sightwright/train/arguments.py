@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightwright.config.schema import Config
+from sightwright.config.sections.training import GENERATED_METRICS
 from sightwright.config.training_arguments import training_arguments
 from sightwright.train.callbacks import JsonlLog, Progress, SaveLast
 from sightwright.train.health import GradientCheck
@@ -60,10 +61,11 @@ def trainer_callbacks(
 
 
 def _best(config: Config, kwargs: dict[str, Any], generates: bool) -> dict[str, Any]:
-    """Field F1 picks the best checkpoint where it is measured, and the loss where it is not."""
+    """The task's own score picks the best checkpoint where it is measured, else the loss."""
     if config.training.eval_strategy == "no":
         return {}
-    metric = config.training.best_metric or ("field_f1" if generates else "loss")
+    own = next(iter(GENERATED_METRICS[config.task.type] if generates else ()), "loss")
+    metric = config.training.best_metric or own
     greater = kwargs.get("greater_is_better")
     return {
         "metric_for_best_model": metric,

@@ -19,7 +19,7 @@ from torch.utils.data import Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import DefaultFlowCallback
 
-from sightwright.sampling.plan import BatchPlan, begun_steps, steps_for
+from sightwright.sampling.plan import BatchPlan, Pick, begun_steps, steps_for
 
 
 def plan_of(args: TrainingArguments, num_records: int) -> BatchPlan:
@@ -55,7 +55,7 @@ def as_trainer_sees_it(args: TrainingArguments, num_steps: int) -> TrainingArgum
 
 
 @dataclass(frozen=True)
-class PlanSampler(Sampler[list[int]]):
+class PlanSampler(Sampler[list[Pick]]):
     """The micro-batches of one rank, from the step that the run stands at when it is asked.
 
     Attributes:
@@ -67,9 +67,8 @@ class PlanSampler(Sampler[list[int]]):
     world_size: int
     first_step: Callable[[], int]
 
-    def __iter__(self) -> Iterator[list[int]]:
-        for share in self.plan.shares(self.first_step(), self.rank, self.world_size):
-            yield list(share.records)
+    def __iter__(self) -> Iterator[list[Pick]]:
+        yield from self.plan.picks(self.first_step(), self.rank, self.world_size)
 
 
 @dataclass(frozen=True)

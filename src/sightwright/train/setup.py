@@ -24,7 +24,7 @@ from sightwright.data.conversations import (
     pixels_of,
     prompts_of,
 )
-from sightwright.data.dataset import ChatDataset, Lengths
+from sightwright.data.dataset import Lengths, RecordDataset, TrainingRecords
 from sightwright.data.encode import Encoder
 from sightwright.model.adapters import prepare_model
 from sightwright.model.attention import attend_by_document
@@ -61,9 +61,9 @@ class Prepared:
     tokenizer: ChatTokenizer
     spec: VisionSpec
     task: ExtractTask | None
-    train: ChatDataset
+    train: TrainingRecords
     lengths: Lengths
-    held_out: ChatDataset | None
+    held_out: RecordDataset | None
     certificate: Certificate
     notes: tuple[str, ...]
 
@@ -92,7 +92,7 @@ def prepare(config: Config, precision: Precision) -> Prepared:
         max_length=_given(config.template.max_length),
         supervise=config.template.supervise,
     )
-    train, lengths = ChatDataset.open(path, encoder, limit=config.custom.limit("train"))
+    train, lengths = RecordDataset.open(path, encoder, limit=config.custom.limit("train"))
     held_out = _held_out(config, encoder)
     set_seed(config.training.seed)  # Adapters are drawn here, and before every trainer exists.
     model = _model(config, precision, base_folder)
@@ -122,18 +122,18 @@ def _notes(
         )
 
 
-def held_out_records(config: Config, dataset: ChatDataset) -> Sequence[ChatRecord]:
+def held_out_records(config: Config, dataset: RecordDataset) -> Sequence[ChatRecord]:
     """The records that evaluation during training answers: the first `eval.max_records`."""
     limit = config.eval.max_records
     count = len(dataset) if limit is None else min(limit, len(dataset))
     return [asked_with(config.task.prompt, dataset.record(index)) for index in range(count)]
 
 
-def _held_out(config: Config, encoder: Encoder) -> ChatDataset | None:
+def _held_out(config: Config, encoder: Encoder) -> RecordDataset | None:
     if config.custom.val_jsonl is None or config.training.eval_strategy == "no":
         return None
     path = Path(config.custom.val_jsonl)
-    dataset, _ = ChatDataset.open(path, encoder, limit=config.custom.limit("val"))
+    dataset, _ = RecordDataset.open(path, encoder, limit=config.custom.limit("val"))
     return dataset
 
 

@@ -24,7 +24,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from sightwright.data.collate import Collator, model_inputs, num_answer_tokens
-from sightwright.data.dataset import ChatDataset, Sample
+from sightwright.data.dataset import RecordDataset, Sample, TrainingRecords
 from sightwright.data.pixels import to_pixel_values
 from sightwright.errors import ModelError, SightwrightError
 from sightwright.model.adapters import is_prepared, parts_table
@@ -69,8 +69,8 @@ class SftParts:
 
     spec: VisionSpec
     collator: Collator
-    train: ChatDataset
-    held_out: ChatDataset | None = None
+    train: TrainingRecords
+    held_out: RecordDataset | None = None
     mark_answers: MarkAnswers | None = None
     stamp: Callable[[Path], None] = lambda folder: None
 
@@ -229,7 +229,7 @@ class SftTrainer(Trainer):
         )
         return self._loader(held_out, sampler)
 
-    def _loader(self, dataset: Dataset[Sample], sampler: Sampler[list[int]]) -> DataLoader[Any]:
+    def _loader(self, dataset: Dataset[Sample], sampler: Sampler[Any]) -> DataLoader[Any]:
         args = self.args
         return DataLoader(
             dataset,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveFloat
 
 from sightwright.config.section import AsTuple, Fault, Section, TextList
+from sightwright.config.sections.pairing import LegacyPairing
 
 _PREFIX = "as <DOMAIN={domain}>, <TASK={task}>"
 
@@ -187,8 +188,8 @@ class Custom(Section):
         default=False, description="write the first sample as text"
     )
     dump_conversation_path: str | None = Field(default=None, description="where to write it")
-    legacy_pairing: bool = Field(
-        default=False, description="several images to a turn, as the documents of 2025-10 had it"
+    legacy_pairing: LegacyPairing | None = Field(
+        default=None, description="several images to a turn, as the documents of 2025-10 had it"
     )
     extra: dict[str, Any] = Field(
         default_factory=dict[str, Any], description="keys of your own, kept and not read"

@@ -7,11 +7,14 @@ from pydantic import Field
 from sightwright.config.section import Section
 
 
+Domain = Literal["bbu", "rru"]
+
+
 class Prompts(Section):
     profile: str | None = Field(
         default=None, description="named set of prompts, as summary_runtime"
     )
-    domain: Literal["bbu", "rru"] | None = Field(default=None, description="equipment family")
+    domain: Domain | None = Field(default=None, description="equipment family")
     system: str | None = Field(
         default=None, description="system turn, or a .txt file that holds it"
     )

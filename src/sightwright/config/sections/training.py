@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sightwright.config.section import REFUSED, Fault, TextList
+from sightwright.config.sections.task import TaskType
 from sightwright.config.transformers_arguments import TransformersArguments
 
 _OWN_LOSS = "the loss is our own sum over answer tokens, which would bypass it"
@@ -52,8 +53,18 @@ def refused_arguments() -> dict[str, tuple[object, str]]:
     return dict(_REFUSED)
 
 
-GENERATED_METRICS = ("field_f1", "document_exact", "json_valid", "anls", "loop_rate")
-"""Metrics that exist only when evaluation answers the records."""
+GENERATED_METRICS: dict[TaskType, tuple[str, ...]] = {
+    "extract": ("field_f1", "document_exact", "json_valid", "anls", "loop_rate"),
+    "dense": (
+        "object_f1", "object_f1_75", "object_f1_mean", "class_accuracy", "attribute_accuracy",
+        "count_error", "answer_valid",
+    ),
+    "summary": ("fact_f1", "summary_exact", "answer_valid"),
+    "verdict": ("verdict_accuracy", "false_pass_rate", "false_fail_rate"),
+    "chat": (),
+}  # fmt: skip
+"""Task → the metrics that exist only when evaluation answers the records; the first picks the best
+checkpoint where the YAML names none."""
 
 
 class Training(TransformersArguments):

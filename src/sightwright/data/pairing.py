@@ -1,0 +1,133 @@
+"""Several photographs to one sample, as the documents of 2025-10 had it (`custom.legacy_pairing`).
+
+Every epoch shuffles the records anew and cuts them into groups; a group is one user turn with all
+its images, answered in one text. Seed and epoch alone decide which records meet, and whether the
+group learns their objects or their summaries.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, Protocol
+
+import numpy as np
+
+from sightwright.data.dataset import (
+    Lengths,
+    RecordDataset,
+    Sample,
+    Shown,
+    TrainingRecords,
+    sample_of,
+)
+from sightwright.data.encode import Encoded, OverLengthError, Place
+from sightwright.errors import DataError
+from sightwright.inspection_records import InspectionRecord
+from sightwright.records import Message
+from sightwright.sampling.plan import Pick, epoch_order
+
+GroupMode = Literal["dense", "summary"]
+
+# Keeps the shuffle that makes groups apart from the one that orders them.
+_STREAM = 0x9E3779B1
+
+
+class ArrangeGroup(Protocol):
+    """The conversation of a group: one question about all its images, and the answer."""
+
+    def __call__(
+        self, records: Sequence[InspectionRecord], mode: GroupMode, /
+    ) -> tuple[Message, ...]: ...
+
+
+class PairedRecords(TrainingRecords):
+    """See the module.
+
+    Args:
+        records: of one file, with what training does to each.
+        group_size: records of a group; the last of an epoch may be smaller.
+        summary_ratio: share of the groups, on average, that learn their summaries.
+    """
+
+    def __init__(
+        self,
+        records: RecordDataset,
+        arrange: ArrangeGroup,
+        *,
+        group_size: int,
+        summary_ratio: float,
+        seed: int,
+    ) -> None:
+        self._records = records
+        self._arrange = arrange
+        self._group_size = group_size
+        self._summary_ratio = summary_ratio
+        self._seed = seed
+
+    @property
+    def digest(self) -> str:
+        return f"{self._records.digest}-{self._group_size}-{self._summary_ratio}-{self._seed}"
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._records) / self._group_size)
+
+    def group(self, index: int, epoch: int) -> tuple[int, ...]:
+        """Which records make up group `index` of an epoch."""
+        order = epoch_order(len(self._records), self._seed ^ _STREAM, epoch)
+        start = index * self._group_size
+        return tuple(order[start : start + self._group_size].tolist())
+
+    def mode(self, index: int, epoch: int) -> GroupMode:
+        """What group `index` of an epoch learns."""
+        raw = np.random.PCG64([(self._seed ^ _STREAM) % 2**64, epoch, index]).random_raw()
+        return "summary" if raw / 2**64 < self._summary_ratio else "dense"
+
+    def __getitem__(self, pick: Pick | int) -> Sample:
+        if isinstance(pick, int):
+            pick = Pick(pick, epoch=0, step=0, progress=0.0)
+        members = self.group(pick.index, pick.epoch)
+        shown = [self._records.changed(replace(pick, index=member)) for member in members]
+        images = [image for each in shown for image in each.images]
+        messages, place = self._conversation(shown, pick.index, pick.epoch)
+        return sample_of(messages, images, place, self._records.encoder)
+
+    def encode(self, index: int) -> Encoded:
+        return self[index].encoded
+
+    def require_room(self, lengths: Lengths) -> None:
+        """Make sure beforehand that no group of any epoch can reach the length limit.
+
+        Raises:
+            OverLengthError: the longest records, should they meet, would.
+        """
+        limit = self._records.encoder.max_length
+        longest = sum(sorted(lengths.total, reverse=True)[: self._group_size])
+        if longest >= limit:
+            raise OverLengthError(
+                f"the {self._group_size} longest records together have {longest} tokens, and a "
+                f"group of them would reach the limit of {limit}",
+                where="custom.legacy_pairing.group_size",
+                remedy="raise global_max_length, or lower group_size or template.max_pixels",
+            )
+
+    def _conversation(
+        self, shown: Sequence[Shown], index: int, epoch: int
+    ) -> tuple[tuple[Message, ...], Place]:
+        name = " + ".join(str(each.place) for each in shown)
+        place = Place(f"group {index} of epoch {epoch}: {name}", index)
+        try:
+            records = [_inspection(each) for each in shown]
+            return self._arrange(records, self.mode(index, epoch)), place
+        except DataError as error:
+            where = f"{place}: {error.where}" if error.where else str(place)
+            raise DataError(error.message, where=where, remedy=error.remedy) from None
+
+
+def _inspection(shown: Shown) -> InspectionRecord:
+    if not isinstance(shown.record, InspectionRecord):
+        raise DataError(
+            "a conversation, where legacy_pairing groups inspection records", where=str(shown.place)
+        )
+    return shown.record
