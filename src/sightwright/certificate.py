@@ -66,14 +66,14 @@ class Inspection:
 
     Attributes:
         system: the turn before the question; None for none.
-        header: first line of every answer, as `<DOMAIN=BBU>, <TASK=DETECTION>`; None for none.
+        header_format: of every answer's first line, with `{domain}` and `{task}`; None for none.
         norm: grid of the coordinates in the text.
         ordering: by which point objects are sorted.
         domain: whose vocabulary it was; None for any other.
     """
 
     system: str | None
-    header: str | None
+    header_format: str | None
     norm: Literal["norm1000", "norm100", "none"]
     ordering: Literal["reference_point", "center"]
     domain: Literal["bbu", "rru"] | None

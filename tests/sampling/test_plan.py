@@ -109,3 +109,16 @@ def test_a_step_alone_is_shared() -> None:
     step = Step(((0, 1), (2, 3), (4,)), 0, True, 1.0)
     assert step.share(0, 2) == (Share((0, 1)), Share((4,)))
     assert step.share(3, 4) == (Share((0, 1), counts=False),)
+
+
+def test_a_pick_says_where_in_the_run_its_record_is_learnt() -> None:
+    plan = BatchPlan(num_records=3, batch_size=2, batches_per_step=1, seed=5, num_steps=4)
+    picks = [pick for batch in plan.picks(0, 0, 1) for pick in batch]
+    records = [record for share in plan.shares(0, 0, 1) for record in share.records]
+    assert [pick.index for pick in picks] == records
+    # Two steps an epoch: of two records, and of one.
+    assert [(p.epoch, p.step, p.progress) for p in picks] == [
+        (0, 0, 0.0), (0, 0, 0.0), (0, 1, 0.25),
+        (1, 2, 0.5), (1, 2, 0.5), (1, 3, 0.75),
+    ]  # fmt: skip
+    assert list(plan.picks(2, 0, 1)) == list(plan.picks(0, 0, 1))[2:]

@@ -6,6 +6,7 @@ from typing import get_args
 from pydantic import Field, PositiveInt
 
 from sightwright.config.section import Fault, Section
+from sightwright.config.sections.augmentation import CHANGES_OBJECTS, MIRRORS
 from sightwright.config.sections.custom import Custom
 from sightwright.config.sections.data import Data
 from sightwright.config.sections.deepspeed import DeepSpeed
@@ -68,6 +69,7 @@ class Config(Section):
         yield from self._metric_faults()
         yield from self._pairing_faults()
         yield from self._prompt_faults()
+        yield from self._augmentation_faults()
         if self.rlhf.ref_model is not None and self.tuner.train_type != "full":
             yield Fault(
                 "rlhf.ref_model",
@@ -126,6 +128,27 @@ class Config(Section):
         systems = (self.template.system, self.prompts.system)
         if None not in systems and len(set(systems)) > 1:
             yield Fault("prompts.system", "another text than template.system", "write it once")
+        if self.task.type == "verdict" and not written and any(systems):
+            key = "template.system" if self.template.system else "prompts.system"
+            text = "groups are asked in their records' own turns, system turn included"
+            yield Fault(key, text, "give task.prompt too, to ask in other words")
+
+    def _augmentation_faults(self) -> Iterator[Fault]:
+        settings = self.custom.effective_augmentation
+        if settings is None:
+            return
+        key = "custom.augmentation.ops"
+        changing = ", ".join(settings.named(CHANGES_OBJECTS))
+        if self.task.type == "extract":
+            if mirroring := ", ".join(settings.named(MIRRORS)):
+                yield Fault(key, f"{mirroring} mirrors the text of a page", "use scan_skew, rotate")
+            if changing:
+                text = f"{changing} cuts off or covers what the answer holds"
+                yield Fault(key, text, "use scan_skew, perspective, resize_by_scale")
+        # A mixture leaves such operations out for its summary records, and says so in its plan.
+        if changing and self.task.type == "summary" and self.custom.fusion_config is None:
+            text = f"{changing} drops or adds objects, and the summary tells of all"
+            yield Fault(key, text, "take it out; rotate, scale and colour leave the objects")
 
     def _metric_faults(self) -> Iterator[Fault]:
         metric = self.training.best_metric

@@ -8,6 +8,7 @@ the other is proven equal to.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -31,10 +32,11 @@ Batch = dict[str, Any]
     answer_slots    long [A]: its index in `logits_to_keep`, the positions whose logits are needed
     answer_ids      long [A]: the token to predict there
     places          where each sample stands in its file, for messages
+    changes         what training did to the records, counted (`Sample.changes`)
     counts          added by the trainer: False for a stand-in, which another rank learns from
 """
 
-OURS = ("patches", "answer_rows", "answer_slots", "answer_ids", "places", "counts")
+OURS = ("patches", "answer_rows", "answer_slots", "answer_ids", "places", "changes", "counts")
 
 IntArray = NDArray[np.int64]
 
@@ -68,6 +70,7 @@ class Collator:
             batch["patches"] = torch.cat(patches)
             batch["image_grid_thw"] = torch.tensor(grids)
         batch["places"] = [str(each.place) for each in encoded]
+        batch["changes"] = sum((sample.changes for sample in samples), Counter[str]())
         # Keys and values are never reused in training; and with a cache object transformers would
         # not look for the boundaries of a padding-free row: its samples would see each other.
         batch["use_cache"] = False

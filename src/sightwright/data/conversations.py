@@ -4,18 +4,38 @@ No torch: `data show` reads a YAML as training does, without its machinery.
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from sightwright import jsonl
 from sightwright.config.schema import Config
-from sightwright.data.encode import Arrange, arrange_chat, arrange_extraction, conversation
+from sightwright.data.encode import (
+    Arrange,
+    ArrangeGroup,
+    arrange_chat,
+    arrange_extraction,
+    arrange_inspection,
+    conversation,
+)
 from sightwright.errors import ConfigError, DataError
-from sightwright.record_formats import Record, read_record
+from sightwright.inspection_records import InspectionRecord
+from sightwright.record_formats import Record, read_any_record
 from sightwright.records import ChatRecord, ImageRef, Message, Text
 from sightwright.schema import load_schema
-from sightwright.tasks.extract import ExtractTask
+from sightwright.tasks.dense import GroupMode, render_group
+from sightwright.tasks.extract import DEFAULT_PROMPT, ExtractTask
+from sightwright.tasks.inspection import (
+    Asking,
+    PhotographKind,
+    PhotographTask,
+    Task,
+    default_prompt,
+    photograph_task,
+)
+from sightwright.tasks.prompts import Prompt
+from sightwright.tasks.verdict import VerdictTask
 from sightwright.vision import PixelPolicy
 
 
@@ -28,7 +48,7 @@ def prompts_of(path: Path) -> Counter[str]:
     found: Counter[str] = Counter()
     for line, value in jsonl.read_values(path):
         try:
-            turns = read_record(value).messages
+            turns = conversation(read_any_record(value)).messages
         except DataError as error:
             raise DataError(error.message, where=line.where, remedy=error.remedy) from None
         found[[turn.text for turn in turns if turn.role == "user"][-1]] += 1
@@ -61,7 +81,58 @@ def extract_task_of(config: Config, prompts: Counter[str]) -> ExtractTask:
     )
 
 
-def arrange_of(config: Config, task: ExtractTask | None) -> Arrange:
+def asking_of(config: Config) -> Asking:
+    """How a configuration asks about photographs."""
+    return Asking(
+        header_format=config.custom.assistant_prefix_format,
+        domain=config.domain,
+        norm=config.custom.emit_norm,
+        ordering=config.custom.object_ordering_policy,
+        order=config.task.order,
+    )
+
+
+def prompt_of(config: Config, kind: PhotographKind) -> Prompt:
+    """What a configuration asks about photographs: its own words over those of its domain."""
+    written, (system, user) = default_prompt(kind, asking_of(config)), _own_words(config)
+    return Prompt(
+        written.system if system is None else system, written.user if user is None else user
+    )
+
+
+def _own_words(config: Config) -> tuple[str | None, str | None]:
+    """The system turn and the question that a YAML gives; no two of its keys disagree."""
+    systems = (config.template.system, config.prompts.system)
+    users = (config.task.prompt, config.prompts.user, config.custom.user_prompt)
+    return (
+        next((text for text in systems if text is not None), None),
+        next((text for text in users if text is not None), None),
+    )
+
+
+def task_of(config: Config, prompts: Counter[str] | None) -> Task | None:
+    """What a configuration teaches; None where answers are the records' own, free text.
+
+    Args:
+        prompts: of the training records, for extraction (see `extract_task_of`).
+
+    Raises:
+        ConfigError: no `task.json_schema` for extraction.
+        SchemaError: a schema that cannot be honoured.
+    """
+    match config.task.type:
+        case "extract":
+            return extract_task_of(config, prompts or Counter([DEFAULT_PROMPT]))
+        case "chat":
+            return None
+        case "verdict":
+            system, user = _own_words(config)
+            return VerdictTask(None if user is None else Prompt(system, user), config.task.order)
+        case kind:
+            return photograph_task(kind, prompt_of(config, kind), asking_of(config))
+
+
+def arrange_of(config: Config, task: Task | None) -> Arrange:
     """What training makes of a record; without a task, the record's own turns.
 
     Raises:
@@ -70,6 +141,8 @@ def arrange_of(config: Config, task: ExtractTask | None) -> Arrange:
     system = config.template.system
     if task is None:
         return arrange_chat(system)
+    if not isinstance(task, ExtractTask):
+        return arrange_inspection(task)
     if system is not None:
         raise ConfigError(
             "extraction asks with a user turn alone, so that every server asks the same",
@@ -77,6 +150,27 @@ def arrange_of(config: Config, task: ExtractTask | None) -> Arrange:
             remedy="write it into task.prompt",
         )
     return partial(_asked_and_arranged, config.task.prompt, arrange_extraction(task))
+
+
+def arrange_groups_of(config: Config) -> ArrangeGroup:
+    """What legacy pairing makes of a group: one question about all its images."""
+    tasks: dict[GroupMode, PhotographTask] = {
+        kind: photograph_task(kind, prompt_of(config, kind), asking_of(config))
+        for kind in ("dense", "summary")
+    }
+    return partial(_group, tasks, asking_of(config))
+
+
+def _group(
+    tasks: Mapping[GroupMode, PhotographTask],
+    asking: Asking,
+    records: Sequence[InspectionRecord],
+    mode: GroupMode,
+    /,
+) -> tuple[Message, ...]:
+    text = render_group(records, mode, norm=asking.norm, ordering=asking.ordering)
+    images = [record.image for record in records]
+    return (*tasks[mode].messages(images), Message("assistant", (Text(text),)))
 
 
 # A function of the module, so that a loader's process may be spawned with it.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -35,19 +36,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sample:
-    """One conversation with the uint8 patches of its images, in order."""
+    """One conversation with the uint8 patches of its images, in order.
+
+    Attributes:
+        changes: what training did to the record, counted: `{"dropped: rotate": 1}`.
+    """
 
     encoded: Encoded
     patches: tuple[Tensor, ...]
+    changes: Counter[str] = field(default_factory=Counter[str])
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A record with its opened images, before it is made a conversation."""
+    """A record with its opened images, before it is made a conversation; `changes` as in
+    `Sample`."""
 
     record: Record
     images: tuple[Image, ...]
     place: Place
+    changes: Counter[str] = field(default_factory=Counter[str])
 
 
 class Change(Protocol):
@@ -199,7 +207,7 @@ class RecordDataset(TrainingRecords):
         index, epoch = (pick, None) if isinstance(pick, int) else (pick.index, pick.epoch)
         shown = self.shown(index) if isinstance(pick, int) else self.changed(pick)
         messages = self.encoder.messages(shown.record, shown.place, epoch)
-        return sample_of(messages, shown.images, shown.place, self.encoder)
+        return sample_of(messages, shown.images, shown.place, self.encoder, shown.changes)
 
     def shown(self, index: int) -> Shown:
         """A record as it is, its images opened.
@@ -239,7 +247,11 @@ class RecordDataset(TrainingRecords):
 
 
 def sample_of(
-    messages: Sequence[Message], images: Sequence[Image], place: Place, encoder: Encoder
+    messages: Sequence[Message],
+    images: Sequence[Image],
+    place: Place,
+    encoder: Encoder,
+    changes: Counter[str],
 ) -> Sample:
     """A conversation and its opened images as one sample.
 
@@ -247,7 +259,8 @@ def sample_of(
         DataError: any rule of `Encoder`.
     """
     encoded = encoder.encode(messages, [image.size for image in images], place)
-    return Sample(encoded, tuple(image_patches(image, encoder.spec) for image in images))
+    patches = tuple(image_patches(image, encoder.spec) for image in images)
+    return Sample(encoded, patches, changes)
 
 
 def _require_size(record: Record, sizes: Sequence[tuple[int, int]]) -> None:

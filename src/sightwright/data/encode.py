@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from sightwright.chat import ChatTokenizer, Rendered, render
 from sightwright.data.sizes import Grid, grid_of, grid_tokens
 from sightwright.errors import DataError
+from sightwright.inspection_records import InspectionRecord
 from sightwright.record_formats import Record
 from sightwright.records import ChatRecord, Message, Text
+from sightwright.tasks.dense import GroupMode
+from sightwright.tasks.verdict import VerdictTask
 from sightwright.vision import VisionSpec
 
 if TYPE_CHECKING:
     from sightwright.tasks.extract import ExtractTask
+    from sightwright.tasks.inspection import InspectionTask
 
 
 class Arrange(Protocol):
@@ -28,6 +32,14 @@ class Arrange(Protocol):
             DataError: a record that the task cannot learn from.
         """
         ...
+
+
+class ArrangeGroup(Protocol):
+    """What legacy pairing makes of several photographs: one question, one answer."""
+
+    def __call__(
+        self, records: Sequence[InspectionRecord], mode: GroupMode, /
+    ) -> tuple[Message, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -146,6 +158,11 @@ def arrange_extraction(task: "ExtractTask") -> Arrange:
     return partial(_extraction, task)
 
 
+def arrange_inspection(task: "InspectionTask") -> Arrange:
+    """The question about a record's photographs, and the answer that the task wants."""
+    return partial(_inspection, task)
+
+
 def arrange_chat(system: str | None) -> Arrange:
     """The record's own turns; `system` (template.system) opens those that bring none."""
     return partial(_chat, system)
@@ -158,8 +175,7 @@ def _extraction(
     record = conversation(record)
     if not record.id:
         raise DataError("an extraction record needs an 'id'")
-    answer = Message("assistant", (Text(task.target(task.gold(record))),))
-    return (*task.prompt_of(record), answer)
+    return (*task.prompt_of(record), _answer(task.target(task.gold(record))))
 
 
 def _chat(system: str | None, record: Record, epoch: int | None = None, /) -> tuple[Message, ...]:
@@ -167,6 +183,34 @@ def _chat(system: str | None, record: Record, epoch: int | None = None, /) -> tu
     if system is None or record.messages[0].role == "system":
         return record.messages
     return (Message("system", (Text(system),)), *record.messages)
+
+
+def _inspection(
+    task: "InspectionTask", record: Record, epoch: int | None = None, /
+) -> tuple[Message, ...]:
+    if isinstance(task, VerdictTask):
+        group = conversation(record)
+        return (*task.prompt_of(group), _answer(task.target(group)))
+    photograph = photograph_of(record)
+    return (*task.prompt_of(photograph), _answer(task.target(photograph)))
+
+
+def _answer(text: str) -> Message:
+    return Message("assistant", (Text(text),))
+
+
+def photograph_of(record: Record) -> InspectionRecord:
+    """A record that is a photograph with its annotations.
+
+    Raises:
+        DataError: it is a conversation.
+    """
+    if not isinstance(record, InspectionRecord):
+        raise DataError(
+            "a conversation, where inspection data is wanted",
+            remedy="task.type: extract or chat learns from it; a mixture takes both",
+        )
+    return record
 
 
 def conversation(record: Record) -> ChatRecord:

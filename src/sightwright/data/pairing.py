@@ -8,9 +8,9 @@ group learns their objects or their summaries.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, Protocol
 
 import numpy as np
 
@@ -22,24 +22,15 @@ from sightwright.data.dataset import (
     TrainingRecords,
     sample_of,
 )
-from sightwright.data.encode import Encoded, OverLengthError, Place
+from sightwright.data.encode import ArrangeGroup, Encoded, OverLengthError, Place
 from sightwright.errors import DataError
 from sightwright.inspection_records import InspectionRecord
 from sightwright.records import Message
 from sightwright.sampling.plan import Pick, epoch_order
-
-GroupMode = Literal["dense", "summary"]
+from sightwright.tasks.dense import GroupMode
 
 # Keeps the shuffle that makes groups apart from the one that orders them.
 _STREAM = 0x9E3779B1
-
-
-class ArrangeGroup(Protocol):
-    """The conversation of a group: one question about all its images, and the answer."""
-
-    def __call__(
-        self, records: Sequence[InspectionRecord], mode: GroupMode, /
-    ) -> tuple[Message, ...]: ...
 
 
 class PairedRecords(TrainingRecords):
@@ -91,7 +82,8 @@ class PairedRecords(TrainingRecords):
         shown = [self._records.changed(replace(pick, index=member)) for member in members]
         images = [image for each in shown for image in each.images]
         messages, place = self._conversation(shown, pick.index, pick.epoch)
-        return sample_of(messages, images, place, self._records.encoder)
+        changes = sum((each.changes for each in shown), Counter[str]())
+        return sample_of(messages, images, place, self._records.encoder, changes)
 
     def encode(self, index: int) -> Encoded:
         return self[index].encoded

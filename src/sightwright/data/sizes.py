@@ -1,25 +1,12 @@
 """Sizes, grids and token counts of images from their headers: no pixel is decoded to plan."""
 
-import io
-from pathlib import Path
-
-from sightwright.images import (
-    FORMATS,
-    bytes_elsewhere,
-    decoding,
-    is_elsewhere,
-    place_of,
-    refuse_more_pages,
-    resolve_path,
-    smart_resize,
-)
+from sightwright.images import image_size, smart_resize
 from sightwright.vision import VisionSpec
+
+__all__ = ["Grid", "grid_of", "grid_tokens", "image_size", "image_tokens"]
 
 Grid = tuple[int, int, int]
 """Frames, rows and columns of patches of one image."""
-
-_ORIENTATION = 0x0112
-_TURNED_ORIENTATIONS = (5, 6, 7, 8)
 
 
 def grid_of(width: int, height: int, spec: VisionSpec) -> Grid:
@@ -47,38 +34,3 @@ def grid_tokens(grid: Grid, spec: VisionSpec) -> int:
 def image_tokens(width: int, height: int, spec: VisionSpec) -> int:
     """LLM tokens of an image of this size: 192x192 gives 36."""
     return grid_tokens(grid_of(width, height, spec), spec)
-
-
-def image_size(reference: str, root: Path | None = None) -> tuple[int, int]:
-    """(width, height) in pixels, as the image stands after its EXIF orientation is applied.
-
-    An http(s) image is fetched for it, once: the cache has it when it is opened.
-
-    Raises:
-        ImageError: missing, not to be had, not an image, of several pages, or not readable.
-    """
-    from PIL import Image
-
-    where = place_of(reference, root)
-    if is_elsewhere(reference):
-        source = io.BytesIO(bytes_elsewhere(reference))
-    else:
-        source = resolve_path(reference, root)
-    with decoding(where), Image.open(source, formats=FORMATS) as image:
-        refuse_more_pages(image, where)
-        turned = _orientation(image) in _TURNED_ORIENTATIONS
-        return (image.height, image.width) if turned else (image.width, image.height)
-
-
-def _orientation(image: object) -> int:
-    from PIL.Image import Exif, Image
-
-    assert isinstance(image, Image)
-    # `image.getexif()` decodes a whole PNG in search of a late chunk; the header is enough here.
-    # (A TIFF has no such entry: Pillow turns its size itself.)
-    stored = image.info.get("exif")
-    if not isinstance(stored, bytes):
-        return 1
-    exif = Exif()
-    exif.load(stored)
-    return int(exif.get(_ORIENTATION, 1))

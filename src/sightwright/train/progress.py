@@ -59,6 +59,7 @@ class Sums:
         logged_step: the step of that line.
         run_loss: sum of the losses of the steps before it.
         correct, answer_tokens: of the token accuracy.
+        changes: what was done to the records of this rank, counted, since the run began.
     """
 
     loss: float
@@ -66,6 +67,7 @@ class Sums:
     run_loss: float
     correct: int
     answer_tokens: int
+    changes: dict[str, int]
 
 
 def write_facts(folder: Path, facts: RunFacts) -> None:

@@ -4,28 +4,22 @@ weights after them."""
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel, set_seed
 
-from sightwright.certificate import Certificate, Pixels, StoredSchema, Task, write
+from sightwright.certificate import Certificate, Pixels, StoredSchema, write
+from sightwright.certificate import Task as StoredTask
 from sightwright.chat import ChatTokenizer
 from sightwright.config.schema import Config
-from sightwright.data.conversations import (
-    arrange_of,
-    asked_with,
-    extract_task_of,
-    pixels_of,
-    prompts_of,
-)
-from sightwright.data.dataset import Lengths, RecordDataset, TrainingRecords
-from sightwright.data.encode import Encoder
+from sightwright.data.conversations import pixels_of
+from sightwright.data.encode import Arrange, Encoder
+from sightwright.data.training_sets import TrainingSets, open_sets
 from sightwright.model.adapters import prepare_model
 from sightwright.model.attention import attend_by_document
 from sightwright.model.load import (
@@ -35,12 +29,12 @@ from sightwright.model.load import (
     resolve_attention,
     resolve_folder,
 )
-from sightwright.records import ChatRecord
+from sightwright.tasks.extract import ExtractTask
+from sightwright.tasks.inspection import kind_of
+from sightwright.tasks.taught import stored
+from sightwright.tasks.verdict import VerdictTask
 from sightwright.train.precision import Precision
 from sightwright.vision import VisionSpec
-
-if TYPE_CHECKING:
-    from sightwright.tasks.extract import ExtractTask
 
 T = TypeVar("T")
 
@@ -51,8 +45,7 @@ class Prepared:
 
     Attributes:
         model: frozen and adapted as the YAML says.
-        task: None where answers are free text.
-        lengths: of the training records.
+        sets: the records, and what is asked about them.
         notes: where what runs differs from what the YAML says.
     """
 
@@ -60,10 +53,7 @@ class Prepared:
     model: nn.Module
     tokenizer: ChatTokenizer
     spec: VisionSpec
-    task: ExtractTask | None
-    train: TrainingRecords
-    lengths: Lengths
-    held_out: RecordDataset | None
+    sets: TrainingSets
     certificate: Certificate
     notes: tuple[str, ...]
 
@@ -82,18 +72,17 @@ def prepare(config: Config, precision: Precision) -> Prepared:
     tokenizer = load_chat_tokenizer(base_folder)
     own_pixels = load_vision_spec(base_folder).pixels
     spec = load_vision_spec(base_folder, pixels_of(config, own_pixels))
-    path = Path(_given(config.custom.train_jsonl))
-    prompts = prompts_of(path)
-    task = extract_task_of(config, prompts) if config.task.type == "extract" else None
-    encoder = Encoder(
-        tokenizer,
-        spec,
-        arrange_of(config, task),
-        max_length=_given(config.template.max_length),
-        supervise=config.template.supervise,
-    )
-    train, lengths = RecordDataset.open(path, encoder, limit=config.custom.limit("train"))
-    held_out = _held_out(config, encoder)
+
+    def make_encoder(arrange: Arrange) -> Encoder:
+        return Encoder(
+            tokenizer,
+            spec,
+            arrange,
+            max_length=_given(config.template.max_length),
+            supervise=config.template.supervise,
+        )
+
+    sets = open_sets(config, make_encoder)
     set_seed(config.training.seed)  # Adapters are drawn here, and before every trainer exists.
     model = _model(config, precision, base_folder)
     return Prepared(
@@ -101,40 +90,21 @@ def prepare(config: Config, precision: Precision) -> Prepared:
         model=model,
         tokenizer=tokenizer,
         spec=spec,
-        task=task,
-        train=train,
-        lengths=lengths,
-        held_out=held_out,
-        certificate=_certificate(config, spec, task),
-        notes=tuple(_notes(config, precision, task, prompts)),
+        sets=sets,
+        certificate=_certificate(config, spec, sets),
+        notes=(*_notes(config, precision, sets), *sets.notes),
     )
 
 
-def _notes(
-    config: Config, precision: Precision, task: ExtractTask | None, prompts: Counter[str]
-) -> Iterator[str]:
+def _notes(config: Config, precision: Precision, sets: TrainingSets) -> Iterator[str]:
     attention = resolve_attention(config.model.attn_impl)
     yield from (reason for reason in (precision.reason, attention.reason) if reason)
-    if task is not None and config.task.prompt is None and len(prompts) > 1:
+    task = sets.task
+    if isinstance(task, ExtractTask) and config.task.prompt is None and len(sets.prompts) > 1:
         yield (
-            f"the records ask in {len(prompts)} ways; the certificate stores the commonest: "
+            f"the records ask in {len(sets.prompts)} ways; the certificate stores the commonest: "
             f"{task.prompt[:60]!r}"
         )
-
-
-def held_out_records(config: Config, dataset: RecordDataset) -> Sequence[ChatRecord]:
-    """The records that evaluation during training answers: the first `eval.max_records`."""
-    limit = config.eval.max_records
-    count = len(dataset) if limit is None else min(limit, len(dataset))
-    return [asked_with(config.task.prompt, dataset.record(index)) for index in range(count)]
-
-
-def _held_out(config: Config, encoder: Encoder) -> RecordDataset | None:
-    if config.custom.val_jsonl is None or config.training.eval_strategy == "no":
-        return None
-    path = Path(config.custom.val_jsonl)
-    dataset, _ = RecordDataset.open(path, encoder, limit=config.custom.limit("val"))
-    return dataset
 
 
 def _model(config: Config, precision: Precision, folder: Path) -> nn.Module:
@@ -159,21 +129,34 @@ def _device(config: Config) -> str | None:
     return None if rank is None or not torch.cuda.is_available() else f"cuda:{rank}"
 
 
-def _certificate(config: Config, spec: VisionSpec, task: ExtractTask | None) -> Certificate:
+def _certificate(config: Config, spec: VisionSpec, sets: TrainingSets) -> Certificate:
     pixels = Pixels(min_pixels=spec.pixels.min_pixels, max_pixels=spec.pixels.max_pixels)
     return Certificate(
-        base_model=_given(config.model.model), pixels=pixels, task=_stored_task(config, task)
+        base_model=_given(config.model.model), pixels=pixels, task=_stored_task(config, sets)
     )
 
 
-def _stored_task(config: Config, task: ExtractTask | None) -> Task:
-    return Task(
-        type="chat" if task is None else "extract",
-        prompt="" if task is None else task.prompt,
+def _stored_task(config: Config, sets: TrainingSets) -> StoredTask:
+    task = sets.task
+    schema = inspection = None
+    match task:
+        case None:
+            kind, question = "chat", ""
+        case ExtractTask():
+            kind, question, schema = "extract", task.prompt, StoredSchema.of(task.schema)
+        case VerdictTask():
+            kind, question = "verdict", sets.commonest_prompt
+        case _:
+            kind, question = kind_of(task), task.prompt.user
+            inspection = stored(task.prompt, sets.asking)
+    return StoredTask(
+        type=kind,
+        prompt=question,
         order=config.task.order,
-        json_schema=None if task is None else StoredSchema.of(task.schema),
+        json_schema=schema,
         prompt_has_schema=config.task.prompt_has_schema,
         max_output_tokens=config.task.max_output_tokens,
+        inspection=inspection,
     )
 
 

@@ -167,10 +167,11 @@ def _trainer(
             pad_id=prepared.tokenizer.end_of_text,
             merge_size=prepared.spec.merge_size,
         ),
-        train=prepared.train,
-        held_out=prepared.held_out,
+        train=prepared.sets.train,
+        held_out=prepared.sets.judged,
         mark_answers=mark_answers,
         stamp=stamp,
+        augments=config.custom.augments,
     )
     first_step = 1 if resume is None else (step_of(resume) or 0) + 1
     callbacks = trainer_callbacks(config, folder, stack, first_step)
@@ -178,26 +179,22 @@ def _trainer(
 
 
 def _mark_answers(config: Config, prepared: Prepared) -> MarkAnswers | None:
-    if prepared.task is None or prepared.held_out is None or not config.eval.generate:
-        return None
-    from sightwright.train.generation import MarkExtraction
-    from sightwright.train.setup import held_out_records
+    from sightwright.train.generation import MarkSets, mark_answers_of
 
-    return MarkExtraction(
-        tokenizer=prepared.tokenizer,
-        spec=prepared.spec,
-        task=prepared.task,
-        records=held_out_records(config, prepared.held_out),
-        root=prepared.held_out.root,
-        batch_size=config.eval.batch_size,
-        max_tokens=config.task.max_output_tokens,
-        constrained=config.eval.constrained,
-    )
+    if not config.eval.generate:
+        return None
+    marks = {
+        held.name: mark
+        for held in prepared.sets.held_out
+        if (mark := mark_answers_of(held, config, prepared.tokenizer, prepared.spec)) is not None
+    }
+    return MarkSets(marks) if marks else None
 
 
 def _show(config: Config, prepared: Prepared, debug: bool) -> None:
     """The health table, and with `debug` one sample, on stderr."""
     from sightwright.model.adapters import parts_table
+    from sightwright.sampling.epoch_plan import plan_table
     from sightwright.train.debug import sample_text
     from sightwright.train.health import RunFacts, checks, health_table
 
@@ -208,14 +205,16 @@ def _show(config: Config, prepared: Prepared, debug: bool) -> None:
         train_type=config.tuner.train_type,
         modules_to_save=config.tuner.modules_to_save,
         max_length=config.template.max_length or 0,
-        lengths=prepared.lengths,
+        lengths=prepared.sets.lengths,
         notes=prepared.notes,
     )
     console = logs.console(stderr=True)
     found = checks(facts, prepared.model)
     console.print(health_table(found, parts_table(prepared.model)))
+    if prepared.sets.plan:
+        console.print(plan_table(prepared.sets.plan))
     if debug:
-        encoded = prepared.train.encode(0)
+        encoded = prepared.sets.train.encode(0)
         console.print(f"\nsample 0 ({encoded.place}), {encoded.length} tokens:")
         console.print(sample_text(encoded, prepared.tokenizer), markup=False)
 

@@ -11,6 +11,7 @@ Trainer sees one long epoch with one item a step and no accumulation; the run's 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from sightwright.data.collate import Collator, model_inputs, num_answer_tokens
-from sightwright.data.dataset import RecordDataset, Sample, TrainingRecords
+from sightwright.data.dataset import Sample, TrainingRecords
 from sightwright.data.pixels import to_pixel_values
 from sightwright.errors import ModelError, SightwrightError
 from sightwright.model.adapters import is_prepared, parts_table
@@ -65,14 +66,17 @@ class SftParts:
         train, held_out: the records.
         mark_answers: evaluation by generation; None for the loss alone.
         stamp: writes what a run and each checkpoint say of themselves into their folders.
+        augments: training images are changed; the objects lost to it are then logged, in all since
+            the run began.
     """
 
     spec: VisionSpec
     collator: Collator
     train: TrainingRecords
-    held_out: RecordDataset | None = None
+    held_out: TrainingRecords | None = None
     mark_answers: MarkAnswers | None = None
     stamp: Callable[[Path], None] = lambda folder: None
+    augments: bool = False
 
 
 class SftTrainer(Trainer):
@@ -105,6 +109,7 @@ class SftTrainer(Trainer):
         self.model_accepts_loss_kwargs = True
         self.remove_callback(PrinterCallback)
         self._since_log = _Counts(torch.zeros((), device=args.device))
+        self.changes = Counter[str]()
 
     # Steps
 
@@ -196,6 +201,8 @@ class SftTrainer(Trainer):
         loss = self._answer_loss(model, inputs)
         self._since_log.correct += loss.num_correct * inputs["counts"]
         self._since_log.total += _num_counted(inputs)
+        if inputs["counts"]:
+            self.changes.update(inputs["changes"])
         # Gradients are averaged over ranks, where a sum is meant.
         weight = self.accelerator.num_processes * inputs["counts"]
         return loss.total * (weight / num_items_in_batch)
@@ -293,6 +300,10 @@ class SftTrainer(Trainer):
             )  # fmt: skip
             correct, total = self._over_ranks(sums).tolist()
             logs["token_acc"] = correct / total
+            if self._parts.augments:
+                dropped = sum(n for key, n in self.changes.items() if key.startswith("dropped"))
+                count = torch.tensor(dropped, device=self.args.device)
+                logs["objects_dropped"] = float(self._over_ranks(count))
             self._since_log = _Counts(torch.zeros((), device=self.args.device))
         if "train_loss" in logs:
             # Trainer's own mean is that of the steps since the resume.
@@ -340,6 +351,7 @@ class SftTrainer(Trainer):
             run_loss=self._total_loss_scalar,
             correct=int(self._since_log.correct),
             answer_tokens=self._since_log.total,
+            changes=dict(self.changes),
         )
 
     def _restore_sums(self) -> None:
@@ -353,6 +365,7 @@ class SftTrainer(Trainer):
         self._total_loss_scalar = sums.run_loss
         correct = torch.tensor(sums.correct, device=self.args.device)
         self._since_log = _Counts(correct, sums.answer_tokens)
+        self.changes = Counter(sums.changes)
 
     def _save(
         self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None

@@ -1,0 +1,55 @@
+"""Several files of records as one: each place of an epoch is filled as the mixture draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sightwright.data.dataset import RecordDataset, Sample, TrainingRecords
+from sightwright.data.encode import Encoded
+from sightwright.sampling.mixture import Mixture
+from sightwright.sampling.plan import Pick
+
+
+class MixedRecords(TrainingRecords):
+    """See the module.
+
+    Args:
+        sets: one for each pool of the mixture, in its order; None for one without rows.
+    """
+
+    def __init__(self, sets: Sequence[RecordDataset | None], mixture: Mixture) -> None:
+        sizes = [0 if records is None else len(records) for records in sets]
+        for pool, quota, size in zip(mixture.pools, mixture.quotas, sizes, strict=True):
+            assert not quota or pool.size == size, f"{pool.name}: {size} records, not {pool.size}"
+        self._sets = tuple(sets)
+        self._mixture = mixture
+
+    @property
+    def digest(self) -> str:
+        """Of the draw, and of every set that rows are drawn from."""
+        used = [records.digest for records in self._sets if records is not None]
+        return "+".join((self._mixture.digest, *used))
+
+    def __len__(self) -> int:
+        return self._mixture.num_rows
+
+    def __getitem__(self, pick: Pick | int) -> Sample:
+        """A number alone is a row of epoch 0, as evaluation sees its record."""
+        if isinstance(pick, int):
+            records, index = self.at(pick, 0)
+            return records[index]
+        records, index = self.at(pick.index, pick.epoch)
+        return records[replace(pick, index=index)]
+
+    def encode(self, index: int) -> Encoded:
+        """A row of epoch 0."""
+        records, own = self.at(index, 0)
+        return records.encode(own)
+
+    def at(self, index: int, epoch: int) -> tuple[RecordDataset, int]:
+        """The set of a row, and the record in it."""
+        which, record = self._mixture.rows(epoch)[index].tolist()
+        records = self._sets[which]
+        assert records is not None
+        return records, record

@@ -1,0 +1,356 @@
+"""From a configuration to the records a run learns from and is judged on: one file, groups of its
+photographs, or a mixture of several files."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+
+from sightwright.config.fusion import FusedSet, Fusion, load_fusion
+from sightwright.config.schema import Config
+from sightwright.data.augment.pipeline import Pipeline
+from sightwright.data.changes import TrainingChange
+from sightwright.data.conversations import (
+    arrange_groups_of,
+    arrange_of,
+    asking_of,
+    prompts_of,
+    task_of,
+)
+from sightwright.data.dataset import Lengths, RecordDataset, Sample, TrainingRecords
+from sightwright.data.encode import Arrange, Encoded, Encoder, arrange_chat, arrange_inspection
+from sightwright.data.mixed import MixedRecords
+from sightwright.data.pairing import PairedRecords
+from sightwright.errors import ConfigError
+from sightwright.inspection_records import InspectionRecord
+from sightwright.record_formats import Record
+from sightwright.records import Message
+from sightwright.sampling import entry_prompts
+from sightwright.sampling.caps import boxes_for_large_polygons
+from sightwright.sampling.epoch_plan import PlanRow, epoch_plan
+from sightwright.sampling.mixture import Mixture
+from sightwright.sampling.plan import Pick
+from sightwright.tasks.dense import DenseTask
+from sightwright.tasks.domains import DomainName, domain_of_token
+from sightwright.tasks.inspection import Asking, PhotographTask, Task, photograph_task
+from sightwright.tasks.irrelevant import irrelevant_template
+from sightwright.tasks.prompts import Template, domain_of
+
+MakeEncoder = Callable[[Arrange], Encoder]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Records that a run is judged on.
+
+    Attributes:
+        name: of the data set in a mixture; "" for the only one.
+        task: None where answers are free text.
+    """
+
+    name: str
+    records: RecordDataset
+    task: Task | None
+
+
+@dataclass(frozen=True)
+class TrainingSets:
+    """See the module.
+
+    Attributes:
+        lengths: of every record that can be learnt, once.
+        task: what the model is asked afterwards: the run's, or that of a mixture's first target.
+        asking: how, where it is about photographs.
+        prompts: how the records of the one file ask, and how often; empty for a mixture.
+        plan: what an epoch of a mixture holds; empty without one.
+        notes: what deserves to be told before the run.
+    """
+
+    train: TrainingRecords
+    lengths: Lengths
+    held_out: tuple[HeldOut, ...]
+    task: Task | None
+    asking: Asking
+    prompts: Counter[str]
+    plan: tuple[PlanRow, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def commonest_prompt(self) -> str:
+        """How most records of the one file ask."""
+        return self.prompts.most_common(1)[0][0]
+
+    @property
+    def judged(self) -> TrainingRecords | None:
+        """All held-out records, one set after another."""
+        sets = [each.records for each in self.held_out]
+        return None if not sets else sets[0] if len(sets) == 1 else JoinedRecords(sets)
+
+
+class JoinedRecords(TrainingRecords):
+    """Several files one after another."""
+
+    def __init__(self, sets: Sequence[RecordDataset]) -> None:
+        self._sets = sets
+        self._ends = list(accumulate(len(each) for each in sets))
+
+    @property
+    def digest(self) -> str:
+        return "+".join(each.digest for each in self._sets)
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __getitem__(self, pick: Pick | int) -> Sample:
+        index = pick if isinstance(pick, int) else pick.index
+        records, own = self._at(index)
+        return records[own if isinstance(pick, int) else replace(pick, index=own)]
+
+    def encode(self, index: int) -> Encoded:
+        records, own = self._at(index)
+        return records.encode(own)
+
+    def _at(self, index: int) -> tuple[RecordDataset, int]:
+        which = bisect_right(self._ends, index)
+        return self._sets[which], index - (self._ends[which - 1] if which else 0)
+
+
+def open_sets(config: Config, make_encoder: MakeEncoder) -> TrainingSets:
+    """Read and check every record of a run, from headers alone.
+
+    Args:
+        make_encoder: an encoder of the run's model for one way to arrange records.
+
+    Raises:
+        ConfigError, DataError: settings or records that cannot be learnt; named.
+    """
+    if config.custom.fusion_config is not None:
+        return _mixture(config, load_fusion(Path(config.custom.fusion_config)), make_encoder)
+    path = Path(_given(config.custom.train_jsonl))
+    conversations = config.task.type in ("extract", "chat", "verdict")
+    prompts = prompts_of(path) if conversations else Counter[str]()
+    task = task_of(config, prompts)
+    encoder = make_encoder(arrange_of(config, task))
+    change = _change(config, objects_fixed=config.task.type == "summary")
+    train, lengths = RecordDataset.open(
+        path, encoder, limit=config.custom.limit("train"), change=change
+    )
+    return TrainingSets(
+        train=_paired(config, train, lengths),
+        lengths=lengths,
+        held_out=tuple(_held_out(config, "", config.custom.val_jsonl, encoder, task)),
+        task=task,
+        asking=asking_of(config),
+        prompts=prompts,
+        notes=tuple(_told(train, task)),
+    )
+
+
+def _paired(config: Config, records: RecordDataset, lengths: Lengths) -> TrainingRecords:
+    pairing = config.custom.legacy_pairing
+    if pairing is None:
+        return records
+    groups = PairedRecords(
+        records,
+        arrange_groups_of(config),
+        group_size=pairing.group_size,
+        summary_ratio=pairing.summary_ratio,
+        seed=_seed(config),
+    )
+    groups.require_room(lengths)
+    return groups
+
+
+def _held_out(
+    config: Config, name: str, path: str | Path | None, encoder: Encoder, task: Task | None
+) -> Iterator[HeldOut]:
+    if path is None or config.training.eval_strategy == "no":
+        return
+    records, _ = RecordDataset.open(Path(path), encoder, limit=config.custom.limit("val"))
+    yield HeldOut(name, records, task)
+
+
+# Mixtures
+
+
+def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> TrainingSets:
+    _require_header(config, fusion)
+    opened: dict[str, RecordDataset] = {}
+    lengths = Lengths([], [], [], [], [])
+    for each in fusion.sets:
+        if each.ratio == 0:
+            continue
+        limit = config.custom.limit("train") if each.domain == "target" else None
+        encoder = make_encoder(_arrange(config, each))
+        opened[each.name], own = RecordDataset.open(
+            each.train_jsonl, encoder, limit=limit, change=_change_of(config, each)
+        )
+        _add(lengths, own)
+    mixture = Mixture.of(fusion, {name: len(each) for name, each in opened.items()}, _seed(config))
+    held_out = [
+        held
+        for each in fusion.evaluated
+        for held in _held_out(
+            config, each.name, each.val_jsonl, make_encoder(_arrange(config, each)),
+            _task(config, each),
+        )
+    ]  # fmt: skip
+    told = [
+        f"{each.name}: {note}"
+        for each in fusion.sets
+        if each.name in opened
+        for note in _told(opened[each.name], _task(config, each), each)
+    ]
+    return TrainingSets(
+        train=MixedRecords(tuple(opened.get(each.name) for each in fusion.sets), mixture),
+        lengths=lengths,
+        held_out=tuple(held_out),
+        task=_task(config, fusion.targets[0]),
+        asking=_asking(config, fusion.targets[0], fusion.targets[0].template),
+        prompts=Counter(),
+        plan=epoch_plan(
+            fusion,
+            mixture,
+            entry_prompts.prompt_sources(fusion.sets),
+            augmentation=config.custom.augments,
+            object_ops=_skipped_ops(config),
+        ),
+        notes=(*fusion.notes, *told),
+    )
+
+
+def _require_header(config: Config, fusion: Fusion) -> None:
+    named = [each.name for each in fusion.targets if each.writes_header]
+    if named and config.custom.assistant_prefix_format is None:
+        raise ConfigError(
+            f"the mixture's targets {', '.join(named)} are of BBU or RRU, whose answers begin with "
+            "a header line",
+            where="custom.assistant_prefix_format",
+            remedy="give it, as <DOMAIN={domain}>, <TASK={task}>",
+        )
+
+
+def _arrange(config: Config, each: FusedSet) -> Arrange:
+    if each.learns == "chat":
+        return arrange_chat(None)
+    if not each.is_irrelevant:
+        task = _task(config, each)
+        assert task is not None
+        return arrange_inspection(task)
+    by_template: dict[Template, Arrange] = {
+        name: arrange_inspection(_task_by(config, each, name)) for name in _ALTERNATING
+    }
+    return partial(_alternating, by_template)
+
+
+_ALTERNATING: tuple[Template, ...] = ("summary_bbu", "summary_rru")
+
+
+# A function of the module, so that a loader's process may be spawned with it.
+def _alternating(
+    by_template: dict[Template, Arrange], record: Record, epoch: int | None = None, /
+) -> tuple[Message, ...]:
+    template = irrelevant_template(record.images[0], epoch=epoch)
+    return by_template[template](record, epoch)
+
+
+def _task(config: Config, each: FusedSet) -> PhotographTask | None:
+    return None if each.learns == "chat" else _task_by(config, each, each.template)
+
+
+def _task_by(config: Config, each: FusedSet, template: Template) -> PhotographTask:
+    asking = _asking(config, each, template)
+    run = entry_prompts.Asking(asking.header_format, asking.norm, asking.ordering)
+    prompt = entry_prompts.entry_prompt(each, run, template).prompt
+    return photograph_task("summary" if each.learns == "summary" else "dense", prompt, asking)
+
+
+def _asking(config: Config, each: FusedSet, template: Template) -> Asking:
+    run = asking_of(config)
+    return replace(
+        run,
+        domain=_family(each, template),
+        header_format=run.header_format if each.writes_header else None,
+    )
+
+
+def _family(each: FusedSet, template: Template) -> DomainName | None:
+    """Whose vocabulary an entry's answers are in."""
+    domain = domain_of_token(each.domain_token or "") or domain_of(template)
+    return None if domain is None else domain.name
+
+
+def _change_of(config: Config, each: FusedSet) -> TrainingChange | None:
+    pipeline = _pipeline(config, curriculum=each.curriculum) if each.augmentation else None
+    limits = each if each.max_objects or each.poly_max_points else None
+    if pipeline is None and limits is None:
+        return None
+    return TrainingChange(_seed(config), pipeline, limits, objects_fixed=each.learns == "summary")
+
+
+def _change(config: Config, *, objects_fixed: bool) -> TrainingChange | None:
+    pipeline = _pipeline(config, curriculum=True)
+    return pipeline and TrainingChange(_seed(config), pipeline, objects_fixed=objects_fixed)
+
+
+def _pipeline(config: Config, *, curriculum: bool) -> Pipeline | None:
+    settings = config.custom.effective_augmentation
+    if settings is None:
+        return None
+    return Pipeline.of(settings if curriculum else settings.model_copy(update={"curriculum": None}))
+
+
+def _skipped_ops(config: Config) -> tuple[str, ...]:
+    """What is left out where a text about all objects is learnt."""
+    pipeline = _pipeline(config, curriculum=True)
+    return () if pipeline is None else pipeline.skipped_when_fixed()
+
+
+def _told(
+    records: RecordDataset, task: Task | None, limits: FusedSet | None = None
+) -> Iterator[str]:
+    """What of a set's objects is not learnt as it stands, counted."""
+    if not isinstance(task, DenseTask):
+        return
+    widened = over = boxed = 0
+    for index in range(len(records)):
+        record = records.record(index)
+        assert isinstance(record, InspectionRecord)
+        widened += len(task.written(record).widened)
+        if limits is not None:
+            shapes, num_boxed = boxes_for_large_polygons(record.objects, limits.poly_max_points)
+            boxed += num_boxed
+            over += limits.max_objects is not None and len(shapes) > limits.max_objects
+    if widened:
+        yield f"{widened} objects are thinner than a step of {task.norm}, and are learnt one wide"
+    if limits is not None and boxed:
+        yield f"{boxed} polygons of over {limits.poly_max_points} points are learnt as boxes"
+    if limits is not None and over:
+        yield (
+            f"{over} of {len(records)} records have over {limits.max_objects} objects: so many of "
+            "them are learnt, drawn anew in each epoch"
+        )
+
+
+def _add(lengths: Lengths, own: Lengths) -> None:
+    lengths.total.extend(own.total)
+    lengths.image.extend(own.image)
+    lengths.supervised.extend(own.supervised)
+    lengths.num_images.extend(own.num_images)
+    lengths.dropped.extend(own.dropped)
+
+
+def _seed(config: Config) -> int:
+    own = config.training.data_seed
+    return config.training.seed if own is None else own
+
+
+def _given(value: str | None) -> str:
+    """A setting that `require_trainable` has made sure of."""
+    assert value is not None
+    return value

@@ -1,0 +1,204 @@
+"""What a run learns from: one file, or a mixture with prompts, limits and changes by data set."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sightwright.chat import ChatTokenizer
+from sightwright.config.load import load_text
+from sightwright.config.schema import Config
+from sightwright.data.encode import Arrange, Encoder
+from sightwright.data.training_sets import MakeEncoder, TrainingSets, open_sets
+from sightwright.errors import ConfigError, DataError
+from sightwright.jsonl import write_all
+from sightwright.sampling.plan import Pick
+from sightwright.tasks.dense import DenseTask
+from sightwright.vision import VisionSpec
+
+Draw = Callable[..., str]
+HEADER = "assistant_prefix_format: '<DOMAIN={domain}>, <TASK={task}>'"
+SUMMARY = (
+    '{"dataset": "BBU", "objects_total": 1, "统计": [{"类别": "标签", "文本": {"A": 1}}]}'
+)
+
+
+@pytest.fixture
+def make_encoder(tokenizer: ChatTokenizer, spec: VisionSpec) -> MakeEncoder:
+    def make(arrange: Arrange) -> Encoder:
+        return Encoder(tokenizer, spec, arrange, max_length=8192)
+
+    return make
+
+
+@pytest.fixture
+def photograph(draw: Draw) -> Callable[..., dict[str, Any]]:
+    def make(name: str, num_objects: int = 1, summary: str | None = None) -> dict[str, Any]:
+        objects = [
+            {"desc": f"thing {n}", "bbox_2d": [8 * n, 0, 8 * n + 8, 32]} for n in range(num_objects)
+        ]
+        record = {"id": name, "images": [draw(f"{name}.png", 64, 64)], "width": 64, "height": 64}
+        return {**record, "objects": objects} | ({} if summary is None else {"summary": summary})
+
+    return make
+
+
+def config_of(tmp_path: Path, mixture: str, custom: str = HEADER) -> Config:
+    (tmp_path / "mix.yaml").write_text(mixture, encoding="utf-8")
+    text = f"task: {{type: dense}}\ncustom:\n  fusion_config: {tmp_path}/mix.yaml\n  {custom}\n"
+    return load_text(text).config
+
+
+def texts(sets: TrainingSets, tokenizer: ChatTokenizer, epoch: int) -> list[str]:
+    picks = [Pick(i, epoch, step=0, progress=0.0) for i in range(len(sets.train))]
+    return [tokenizer.decode(sets.train[pick].encoded.ids) for pick in picks]
+
+
+@pytest.fixture
+def written(tmp_path: Path, photograph: Callable[..., dict[str, Any]]) -> Path:
+    write_all(tmp_path / "bbu.jsonl", [photograph(f"b{n}") for n in range(4)])
+    write_all(tmp_path / "lvis.jsonl", [photograph(f"l{n}", 5) for n in range(3)])
+    write_all(tmp_path / "none.jsonl", [photograph(f"n{n}", 1, "无关图片") for n in range(40)])
+    chat = [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Yes."}]
+    write_all(tmp_path / "chat.jsonl", [{"id": "c", "messages": chat}])
+    return tmp_path
+
+
+MIXTURE = """
+targets:
+  - {name: bbu, train_jsonl: bbu.jsonl, val_jsonl: bbu.jsonl, template: target_dense_bbu}
+sources:
+  - {name: lvis, train_jsonl: lvis.jsonl, template: source_dense, ratio: 0.5,
+     max_objects_per_image: 2}
+  - {name: lang_chat, dataset: chat, train_jsonl: chat.jsonl, template: chatml, ratio: 0.25}
+"""
+
+
+def test_each_data_set_is_asked_and_answered_in_its_own_way(
+    written: Path, make_encoder: MakeEncoder, tokenizer: ChatTokenizer
+) -> None:
+    sets = open_sets(config_of(written, MIXTURE), make_encoder)
+    # Four of the target; round(.5 * 4) and round(.25 * 4) rows of the sources.
+    assert [(row.name, row.count) for row in sets.plan] == [
+        ("bbu", 4), ("lvis", 2), ("lang_chat", 1),
+    ]  # fmt: skip
+    assert len(sets.train) == 7
+    answers = texts(sets, tokenizer, 0)
+    assert all("<DOMAIN=BBU>, <TASK=DETECTION>\n{" in text for text in answers[:4])
+    for text in answers[4:6]:
+        answer = text.split("assistant\n")[-1]
+        assert "DOMAIN" not in answer
+        # Two of the five objects, renumbered.
+        assert answer.count('"desc": "thing') == 2
+        assert answer.startswith('{"object_1": ')
+    assert answers[6].count("Yes.") == 1
+    assert isinstance(sets.task, DenseTask)
+    assert sets.task.header == "<DOMAIN=BBU>, <TASK=DETECTION>"
+    assert any(note.startswith("lvis: 3 of 3 records have over 2 objects") for note in sets.notes)
+
+
+def test_a_capped_source_shows_other_objects_in_another_epoch(
+    written: Path, make_encoder: MakeEncoder, tokenizer: ChatTokenizer
+) -> None:
+    sets = open_sets(config_of(written, MIXTURE), make_encoder)
+    drawn = [texts(sets, tokenizer, epoch)[4:6] for epoch in range(4)]
+    assert len({tuple(each) for each in drawn}) > 1
+    assert drawn == [texts(sets, tokenizer, epoch)[4:6] for epoch in range(4)]
+
+
+def test_evaluation_has_the_targets_alone(
+    written: Path, make_encoder: MakeEncoder, tmp_path: Path
+) -> None:
+    config = config_of(written, MIXTURE)
+    config = config.model_copy(
+        update={"training": config.training.model_copy(update={"eval_strategy": "epoch"})}
+    )
+    sets = open_sets(config, make_encoder)
+    assert [held.name for held in sets.held_out] == ["bbu"]
+    assert sets.judged is not None
+    assert len(sets.judged) == 4
+
+
+def test_irrelevant_pictures_are_asked_about_by_both_domains_in_turn(
+    written: Path, make_encoder: MakeEncoder, tokenizer: ChatTokenizer
+) -> None:
+    mixture = (
+        "targets:\n"
+        "  - {name: irrelevant_summary, dataset: bbu, train_jsonl: none.jsonl, "
+        "template: summary_bbu}\n"
+    )
+    sets = open_sets(config_of(written, mixture), make_encoder)
+    epochs = [texts(sets, tokenizer, epoch) for epoch in range(2)]
+    for answers in epochs:
+        assert all(text.rstrip().endswith("无关图片") for text in answers)
+        assert not any("DOMAIN=" in text.split("assistant\n")[-1] for text in answers)
+    of_rru = [["站点距离" in text for text in answers] for answers in epochs]
+    # 40 pictures, each domain with probability a half: 3 standard deviations are 10.
+    assert all(10 <= sum(each) <= 30 for each in of_rru)
+    assert of_rru[0] != of_rru[1]
+
+
+def test_a_header_is_required_where_a_target_has_a_family(
+    written: Path, make_encoder: MakeEncoder
+) -> None:
+    with pytest.raises(ConfigError, match="targets bbu are of BBU or RRU"):
+        open_sets(config_of(written, MIXTURE, "dataset_name: mix"), make_encoder)
+
+
+def test_changes_are_counted_and_a_summary_keeps_its_objects(
+    tmp_path: Path,
+    photograph: Callable[..., dict[str, Any]],
+    make_encoder: MakeEncoder,
+) -> None:
+    write_all(tmp_path / "dense.jsonl", [photograph("a", 3)])
+    write_all(tmp_path / "summary.jsonl", [photograph("a", 3, SUMMARY)])
+    mixture = (
+        "targets:\n"
+        "  - {name: dense, dataset: bbu, train_jsonl: dense.jsonl, template: target_dense_bbu}\n"
+        "  - {name: bbu_summary, dataset: bbu, train_jsonl: summary.jsonl, "
+        "template: summary_bbu}\n"
+    )
+    crop = (
+        "augmentation: {enabled: true, ops: [{name: random_crop, params: {prob: 1.0, "
+        "scale: [0.3, 0.4], min_objects: 1, min_coverage: 0.9}}]}"
+    )
+    config = config_of(tmp_path, mixture, f"{HEADER}\n  {crop}")
+    sets = open_sets(config, make_encoder)
+    changes = [
+        {row: sets.train[Pick(row, epoch, 0, 0.0)].changes for row in range(2)}
+        for epoch in range(12)
+    ]
+    dropped = [sum(n for k, n in each[0].items() if k.startswith("dropped")) for each in changes]
+    assert max(dropped) > 0
+    for each in changes:
+        assert not any(key.startswith("dropped") for key in each[1])
+        assert any(key.startswith("skipped: random_crop") for key in each[1])
+    assert sets.plan[1].skipped_ops == ("random_crop",)
+    assert sets.plan[0].skipped_ops == ()
+
+
+def test_a_photograph_of_another_size_than_its_record_says_is_refused(
+    tmp_path: Path, photograph: Callable[..., dict[str, Any]], make_encoder: MakeEncoder
+) -> None:
+    write_all(tmp_path / "train.jsonl", [{**photograph("a"), "width": 128}])
+    config = load_text(
+        f"task: {{type: dense}}\ncustom: {{train_jsonl: {tmp_path}/train.jsonl}}"
+    ).config
+    with pytest.raises(DataError, match="record says 128x64, the image is 64x64"):
+        open_sets(config, make_encoder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [("dense", "a conversation, where inspection data"), ("chat", "inspection data, where")],
+)
+def test_the_wrong_kind_of_record_is_named(
+    kind: str, message: str, written: Path, make_encoder: MakeEncoder
+) -> None:
+    name = "chat" if kind == "dense" else "bbu"
+    config = load_text(
+        f"task: {{type: {kind}}}\ncustom: {{train_jsonl: {written}/{name}.jsonl}}"
+    ).config
+    with pytest.raises(DataError, match=message):
+        open_sets(config, make_encoder)
