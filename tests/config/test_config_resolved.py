@@ -8,7 +8,11 @@ from sightwright.config.load import load_config, load_text
 from sightwright.config.resolved import HIDDEN, dump_resolved, resolved_text, resolved_values
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-SHIPPED = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name != "accelerate")
+SHIPPED = sorted(
+    path
+    for path in CONFIGS.rglob("*.yaml")
+    if path.parent.name not in ("accelerate", "dataset_mix")
+)
 SNIPPETS = Path(__file__).parent / "snippets"
 
 

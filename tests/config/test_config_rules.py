@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import sightwright.config
+from sightwright.config.fusion import load_fusion
 from sightwright.config.load import load_config, load_text
 from sightwright.config.problems import ConfigProblemsError
 from sightwright.config.support import (
@@ -45,6 +46,22 @@ def test_a_mistake_is_told_in_these_words(text: str) -> None:
     for line in lines:
         assert line.startswith("x.yaml:")
         assert line.endswith(")") or any(words in line for words in SAYS_WHAT_MUST_STAND_THERE)
+
+
+def mixture_problems(text: str) -> list[str]:
+    """Of a mixture file, in the working folder."""
+    Path("x.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigProblemsError) as caught:
+        load_fusion(Path("x.yaml"))
+    return [str(problem) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize("text", GOLDEN["mixtures"])
+def test_a_mistake_of_a_mixture_is_told_in_these_words(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert mixture_problems(text) == GOLDEN["mixtures"][text]
 
 
 @pytest.mark.parametrize("text", GOLDEN["refusals"])
@@ -144,6 +161,8 @@ def lines_run() -> set[tuple[str, int]]:
     try:
         for text in GOLDEN["problems"]:
             problems(text)
+        for text in GOLDEN["mixtures"]:
+            mixture_problems(text)
         for group in ("refusals", "missing", "warnings", "notes"):
             for text in GOLDEN[group]:
                 missing_for_training(load_text(text, "x.yaml").config)

@@ -9,7 +9,9 @@ from sightwright.config.support import missing_for_training, unsupported
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(
-    path for path in (ROOT / "configs").rglob("*.yaml") if path.parent.name != "accelerate"
+    path
+    for path in (ROOT / "configs").rglob("*.yaml")
+    if path.parent.name not in ("accelerate", "dataset_mix")
 )
 SNIPPETS = sorted((Path(__file__).parent / "snippets").glob("*.yaml"))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sightwright.config.problems import Problem
 from sightwright.config.sections.task import TaskType
-from sightwright.config.tree import Branch, Leaf, dotted, find, moved, plain, put
+from sightwright.config.tree import Branch, Leaf, Node, dotted, find, moved, plain, put
 
 _TEXT_KEYS = (
     ("template", "system"),
@@ -16,7 +16,10 @@ _TEXT_KEYS = (
 )
 
 # A key that only dense inspection data has.
-_DENSE_KEYS = ("emit_norm", "json_format", "augmentation", "assistant_prefix_format")
+_DENSE_KEYS = (
+    "emit_norm", "json_format", "augmentation", "assistant_prefix_format", "fusion_config",
+    "legacy_pairing",
+)  # fmt: skip
 
 
 def apply_global_max_length(root: Branch) -> Iterator[str]:
@@ -53,14 +56,24 @@ def read_text_files(root: Branch, folders: Mapping[str, Path]) -> Iterator[Probl
     """A prompt may be the name of a .txt file: beside the YAML that names it, or below the
     working folder."""
     for path in _TEXT_KEYS:
-        node = find(root, path)
-        if isinstance(node, Leaf) and isinstance(node.value, str) and _is_file_name(node.value):
-            text = _text_of(node.value, folders.get(node.place.file, Path()))
-            if text is None:
-                hint = "it is looked up beside the YAML and below the working folder"
-                yield Problem(node.place, dotted(path), f"cannot read {node.value}", hint)
-            else:
-                put(root, path, moved(Leaf(text, node.place), node.value))
+        read = read_text_file(find(root, path), dotted(path), folders)
+        if isinstance(read, Problem):
+            yield read
+        elif read is not None:
+            put(root, path, read)
+
+
+def read_text_file(
+    node: Node | None, key: str, folders: Mapping[str, Path]
+) -> Node | Problem | None:
+    """The text of the .txt file that the value at `key` names; None where it names none."""
+    if not (isinstance(node, Leaf) and isinstance(node.value, str) and _is_file_name(node.value)):
+        return None
+    text = _text_of(node.value, folders.get(node.place.file, Path()))
+    if text is None:
+        hint = "it is looked up beside the YAML and below the working folder"
+        return Problem(node.place, key, f"cannot read {node.value}", hint)
+    return moved(Leaf(text, node.place), node.value)
 
 
 def _is_file_name(value: str) -> bool:
@@ -74,6 +87,18 @@ def _text_of(name: str, folder: Path) -> str | None:
         except (OSError, UnicodeDecodeError):
             continue
     return None
+
+
+def locate_mixture(root: Branch, folders: Mapping[str, Path]) -> None:
+    """A mixture's file is looked up beside the YAML that names it, then below the working
+    folder."""
+    path = ("custom", "fusion_config")
+    node = find(root, path)
+    if not isinstance(node, Leaf) or not isinstance(node.value, str):
+        return
+    beside = folders.get(node.place.file, Path()) / node.value.replace("\\", "/")
+    if beside.is_file():
+        put(root, path, Leaf(str(beside), node.place))
 
 
 def infer_task_type(root: Branch) -> None:

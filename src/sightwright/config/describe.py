@@ -25,7 +25,7 @@ from sightwright.config.older_names import older_names, present_name
 from sightwright.config.readers import limits_of, readers_of
 from sightwright.config.removed import removal_of
 from sightwright.config.schema import Config
-from sightwright.config.yaml_example import yaml_example
+from sightwright.config.yaml_example import Variant, yaml_example
 from sightwright.errors import ConfigError
 
 _INHERITANCE = (
@@ -68,6 +68,15 @@ class _Place:
     path: tuple[str, ...]
     info: FieldInfo
     in_list: tuple[bool, ...]
+    variant: Variant | None = None
+
+    @property
+    def key(self) -> str:
+        """`custom.augmentation.ops[rotate].params.max_deg` below what all variants have."""
+        if self.variant is None or len(self.path) <= self.variant.depth + 1:
+            return ".".join(self.path)
+        above, below = self.path[: self.variant.depth], self.path[self.variant.depth :]
+        return f"{'.'.join(above)}[{self.variant.name}].{'.'.join(below)}"
 
 
 @cache
@@ -75,7 +84,7 @@ def entries() -> dict[str, Entry]:
     """Every key of the surface, sections and nested ones included, in its order."""
     found: dict[str, list[_Place]] = {}
     for place in _places(Config, (), ()):
-        found.setdefault(".".join(place.path), []).append(place)
+        found.setdefault(place.key, []).append(place)
     inherited = {key: _inheritance(key) for key in INHERITANCE_KEYS}
     return inherited | {key: _entry(key, places) for key, places in found.items()}
 
@@ -95,6 +104,7 @@ def explained(wanted: str) -> list[Entry]:
     if key in known:
         return [known[key]]
     found = [known[name] for name in dict.fromkeys(_meant(key)) if name in known]
+    found = found or [entry for name, entry in known.items() if _VARIANT.sub("", name) == key]
     if found:
         return found
     _refuse(key)
@@ -113,14 +123,29 @@ def sections() -> list[Entry]:
     return [entry for name, entry in entries().items() if "." not in name]
 
 
+_VARIANT = re.compile(r"\[\w+\]")
+
+
 def _places(
-    model: type[BaseModel], path: tuple[str, ...], in_list: tuple[bool, ...]
+    model: type[BaseModel],
+    path: tuple[str, ...],
+    in_list: tuple[bool, ...],
+    variant: Variant | None = None,
 ) -> Iterator[_Place]:
     for name, info in model.model_fields.items():
         here = (*path, name)
-        yield _Place(here, info, in_list)
+        yield _Place(here, info, in_list, variant)
         for below, listed in _models_in(info.annotation, False):
-            yield from _places(below, here, (*in_list, listed))
+            chosen = _name_of(below)
+            inner = variant if chosen is None else Variant(chosen, len(here))
+            yield from _places(below, here, (*in_list, listed), inner)
+
+
+def _name_of(model: type[BaseModel]) -> str | None:
+    """What a mapping must be called, where its `name` can be one word alone."""
+    field = model.model_fields.get("name")
+    names = () if field is None else get_args(field.annotation)
+    return str(names[0]) if len(names) == 1 else None
 
 
 def _models_in(annotation: object, in_list: bool) -> Iterator[tuple[type[BaseModel], bool]]:
@@ -146,7 +171,9 @@ def _entry(key: str, places: list[_Place]) -> Entry:
         also=tuple(_also(first.path)),
         read_by=readers_of(key),
         limits=tuple(limits_of(key)),
-        example=yaml_example(first.path, first.in_list, first.info, default, allowed),
+        example=yaml_example(
+            first.path, first.in_list, first.info, default, allowed, first.variant
+        ),
     )
 
 

@@ -2,7 +2,6 @@
 
 import typing
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from functools import cache
 
 from pydantic import BaseModel
@@ -10,6 +9,7 @@ from pydantic import BaseModel
 from sightwright.config.kept_elsewhere import KEPT_ELSEWHERE
 from sightwright.config.older_names import older_names
 from sightwright.config.schema import Config
+from sightwright.config.suggestions import did_you_mean
 from sightwright.config.tree import Key
 
 INHERITANCE_KEYS = ("extends", "inherit")
@@ -34,13 +34,25 @@ def owners(key: str) -> list[str]:
 
 
 def keys_at(path: Iterable[Key]) -> list[str]:
-    """The keys that a mapping at `path` may hold; empty where any are."""
-    models = [Config]
+    """The keys that a mapping at `path` may hold; empty where any are.
+
+    Args:
+        path: the name of a union's variant may stand in it, and leaves out the others.
+    """
+    models: list[type[BaseModel]] = [Config]
     for key in path:
         if isinstance(key, str):
-            models = [found for model in models for found in _below(model, key)]
+            chosen = [model for model in models if key in _tags(model)]
+            models = chosen or [found for model in models for found in _below(model, key)]
     names = [name for model in models for name in model.model_fields]
     return list(dict.fromkeys(names))
+
+
+def _tags(model: type[BaseModel]) -> tuple[object, ...]:
+    """What a variant of a union is called by its first key."""
+    first = next(iter(model.model_fields.values()), None)
+    tags = () if first is None else typing.get_args(first.annotation)
+    return tags if len(tags) == 1 else ()
 
 
 def _below(model: type[BaseModel], key: str) -> Iterator[type[BaseModel]]:
@@ -72,12 +84,3 @@ def unknown_key_hint(path: tuple[Key, ...]) -> str:
         known += older_names(section)
     listing = f"sightwright config explain{f' {section}' if section in section_keys() else ''}"
     return did_you_mean(key, known) or f"{listing} lists the keys"
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A suggestion, or the list itself when it is short."""
-    known = list(known)
-    close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]}?"
-    return f"known here: {', '.join(known)}" if 0 < len(known) <= 12 else ""

@@ -6,7 +6,7 @@ changes nothing; a circle is an error that names the chain.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,15 +31,25 @@ class Gathered:
     """File as shown → its folder, against which a .txt prompt is looked up."""
     notes: list[Note] = field(default_factory=list[Note])
     problems: list[Problem] = field(default_factory=list[Problem])
+    prepare: "Prepare | None" = None
+    """What is done to each file before the next is laid over it; a run's own by default."""
 
     def add_problems(self, problems: Iterator[Problem] | list[Problem]) -> None:
         """Keep each finding once, though a shared base is read more than once."""
         self.problems += [problem for problem in problems if problem not in self.problems]
 
 
-def gather(path: Path, base_config: Path | None = None) -> Gathered:
-    """Read `path` with everything that it extends, over `base_config`."""
-    gathered = Gathered(Branch(Place(shown(path))))
+Prepare = Callable[[Branch, Gathered], None]
+"""Changes one file's document in place; problems go to the `Gathered`."""
+
+
+def gather(path: Path, base_config: Path | None = None, prepare: Prepare | None = None) -> Gathered:
+    """Read `path` with everything that it extends, over `base_config`.
+
+    Args:
+        prepare: what is done to each file by itself; None for the file of a run.
+    """
+    gathered = Gathered(Branch(Place(shown(path))), prepare=prepare)
     document = _file(path, (), None, gathered)
     if base_config is not None:
         document = _over(_file(base_config, (), None, gathered), document)
@@ -105,7 +115,7 @@ def _document(
     document = Branch(own.place)
     for base, place in _bases(own, gathered):
         document = _over(document, _file(folder / base.replace("\\", "/"), chain, place, gathered))
-    _prepare(own, gathered)
+    (gathered.prepare or _prepare)(own, gathered)
     return _over(document, own)
 
 

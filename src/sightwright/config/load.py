@@ -15,6 +15,7 @@ from sightwright.config.derive import (
     apply_global_max_length,
     imply_four_bits,
     infer_task_type,
+    locate_mixture,
     read_text_files,
 )
 from sightwright.config.inheritance import Gathered, gather, gather_text
@@ -62,6 +63,7 @@ def _loaded(gathered: Gathered) -> Loaded:
     root = gathered.root
     warnings = list(apply_global_max_length(root))
     gathered.add_problems(list(read_text_files(root, gathered.folders)))
+    locate_mixture(root, gathered.folders)
     imply_four_bits(root)
     infer_task_type(root)
     try:

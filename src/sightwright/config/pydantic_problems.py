@@ -1,6 +1,6 @@
 """pydantic's findings in our words, at the line where the value was written."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -36,10 +36,15 @@ _BOUNDS: dict[str, tuple[str, str]] = {
 }
 
 
-def problems_of(error: ValidationError, root: Branch) -> Iterator[Problem]:
+def problems_of(
+    error: ValidationError, root: Branch, unknown: Callable[[Path], str] = unknown_key_hint
+) -> Iterator[Problem]:
     """One problem for each place that pydantic complains of, in the order of the surface.
 
     The branches of a union complain one by one; they are joined into one sentence.
+
+    Args:
+        unknown: what the reader of an unknown key most likely meant.
     """
     by_path: dict[Path, list[Finding]] = {}
     for raw in error.errors(include_url=False):
@@ -49,7 +54,7 @@ def problems_of(error: ValidationError, root: Branch) -> Iterator[Problem]:
         if findings[0]["type"] == FAULTS:
             yield from _fault_problems(path, findings, root)
         else:
-            yield _problem(path, findings, root)
+            yield _problem(path, findings, root, unknown)
 
 
 def _written_path(root: Branch, finding: Finding) -> Path:
@@ -63,21 +68,32 @@ def _written_path(root: Branch, finding: Finding) -> Path:
         if child is not None or (last and finding["type"] in ("missing", "extra_forbidden")):
             path.append(key)
             node = child
+    if finding["type"] == "union_tag_invalid":
+        path.append(_tag_key(finding))
     return tuple(path)
+
+
+def _tag_key(finding: Finding) -> str:
+    """The key that tells the variants of a union apart: `type`, or `name`."""
+    return str(finding["ctx"]["discriminator"]).strip("'")
 
 
 def _fault_problems(path: Path, findings: list[Finding], root: Branch) -> Iterator[Problem]:
     for finding in findings:
         for fault in cast("list[Fault]", finding["ctx"][FAULTS]):
-            where = (*path, *fault.key.split("."))
+            steps = fault.key.split(".")
+            where = (*path, *(int(key) if key.isdigit() else key for key in steps))
             yield Problem(nearest_place(root, where), dotted(where), fault.text, fault.hint)
 
 
-def _problem(path: Path, findings: list[Finding], root: Branch) -> Problem:
+def _problem(
+    path: Path, findings: list[Finding], root: Branch, unknown: Callable[[Path], str]
+) -> Problem:
     place = nearest_place(root, path)
     kinds = {finding["type"] for finding in findings}
     if "extra_forbidden" in kinds:
-        return Problem(place, dotted(path), "unknown key", unknown_key_hint(path))
+        # With the variants' names in it, so that only keys of the chosen one are suggested.
+        return Problem(place, dotted(path), "unknown key", unknown(findings[0]["loc"]))
     if REFUSED in kinds:
         return Problem(place, dotted(path), findings[0]["msg"], "delete it")
     if "missing" in kinds:
@@ -110,9 +126,10 @@ def _sentence(finding: Finding) -> str:
         case "literal_error":
             return str(context["expected"]).replace("'", "")
         case "union_tag_not_found":
-            return "a mapping with a `type`"
+            return f"a mapping with a `{_tag_key(finding)}`"
         case "union_tag_invalid":
-            return f"of type {str(context['expected_tags']).replace(chr(39), '')}"
+            of_type = "of type " if _tag_key(finding) == "type" else ""
+            return f"{of_type}{str(context['expected_tags']).replace(chr(39), '')}"
         case "string_pattern_mismatch":
             return f"text like {context['pattern']}"
         case _:
@@ -139,6 +156,7 @@ def _text_hint(value: str, findings: list[Finding], kinds: set[str]) -> str:
     if kinds & {"int_type", "float_type"} and _is_number(value):
         return "take off the quotes"
     choices = [f["ctx"]["expected"] for f in findings if f["type"] == "literal_error"]
+    choices += [f["ctx"]["expected_tags"] for f in findings if f["type"] == "union_tag_invalid"]
     known = [word.strip("' ") for text in choices for word in text.replace(" or ", ",").split(",")]
     close = did_you_mean(value, known) if known else ""
     return close if close.startswith("did you") else ""

@@ -4,6 +4,7 @@ import json
 import re
 import types
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel
@@ -55,7 +56,13 @@ _TEXTS: dict[str, str] = {
     "deepspeed.config": "deepspeed:\n  {enabled: true, config: zero2}\n",
     "data.batching": "data:\n  batching: {type: padded}\n",
     "data.batching.budget": "data:\n  batching: {type: tokens, budget: 16384}\n",
+    "custom.augmentation.enabled": (
+        "custom:\n  augmentation: {enabled: true, ops: [{name: hflip}]}\n"
+    ),
     "custom.augmentation.ops": "custom:\n  augmentation: {enabled: true, ops: [{name: hflip}]}\n",
+    "custom.augmentation.ops.name": (
+        "custom:\n  augmentation: {enabled: true, ops: [{name: hflip}]}\n"
+    ),
     "custom.augmentation.ops.params": (
         "custom:\n  augmentation: {enabled: true, ops: [{name: hflip, params: {prob: 0.5}}]}\n"
     ),
@@ -68,6 +75,15 @@ _TEXTS: dict[str, str] = {
         "{phases: [{until_percent: 50, ops: {hflip: {prob: 0.5}}}]}\n"
     ),
 }
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Which mapping of a list is meant: the one of this name, so many steps down."""
+
+    name: str
+    depth: int
+
+
 _PLAIN_WORD = re.compile(r"[A-Za-z][\w./-]*")
 
 
@@ -77,20 +93,24 @@ def yaml_example(
     info: FieldInfo,
     default: object,
     allowed: Sequence[str],
+    variant: Variant | None = None,
 ) -> str:
     """`tuner:` and, indented below it, `lora_rank: 16`; what is deeper stands in braces.
 
     Args:
         in_list: for each step of `path` after the first, whether it lies in a list of mappings.
         allowed: the values it takes, where they can be listed.
+        variant: whose settings these are.
     """
     if (key := ".".join(path)) in _TEXTS:
         return _TEXTS[key]
     value = _value(key, info, default, allowed)
     if len(path) == 1:
         return f"{path[0]}: {_inline(value)}\n"
-    for name, listed in zip(path[:1:-1], in_list[::-1], strict=False):
-        value = {name: value}
+    depths = range(len(path) - 1, 1, -1)
+    for depth, name, listed in zip(depths, path[:1:-1], in_list[::-1], strict=False):
+        named = {"name": variant.name} if variant is not None and depth == variant.depth else {}
+        value = named | {name: value}
         value = [value] if listed else value
     return f"{path[0]}:\n  {path[1]}: {_inline(value)}\n"
 

@@ -1,27 +1,33 @@
 """Records on an HTML sheet: pages beside the answer, and the conversation token by token.
 
-What is shown is what training sees: the same arrangement, the same token ids, the same grid.
+What is shown is what training sees: the same arrangement, the same token ids, the same grid. A
+photograph has its objects drawn over it, and listed in the order of the answer.
 """
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sightwright import canonical, html, jsonl, logs
 from sightwright.data.encode import Encoded, Encoder, Place
 from sightwright.data.pieces import Piece, pieces_of
+from sightwright.data.show_objects import Drawing, drawing_of, require_size
 from sightwright.data.sizes import Grid, grid_of, grid_tokens
 from sightwright.errors import DataError
+from sightwright.geometry import Ordering
 from sightwright.images import open_image, place_of
-from sightwright.record_formats import read_record
-from sightwright.records import ChatRecord, Message
+from sightwright.inspection_records import InspectionRecord
+from sightwright.record_formats import Record, read_any_record
+from sightwright.records import Message
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _THUMBNAIL_PIXELS = 900
+_PHOTOGRAPH_PIXELS = 1400
+_VERSIONS_PIXELS = 2000
 _MOST_IMAGES = 12
 _MOST_PIECES = 20_000
 _MOST_CHARACTERS = 20_000
@@ -32,10 +38,12 @@ class Picture:
     """An image as the model is shown it.
 
     Attributes:
-        source: a small copy at the model's proportions, as a data URL.
+        source: a small copy, as a data URL: a page at the model's proportions, a photograph at
+            its own.
         size: (width, height) as stored, in pixels.
         grid: patches.
         tokens: columns and rows of LLM tokens.
+        drawing: the objects that lie over it; None on a page.
     """
 
     number: int
@@ -45,6 +53,7 @@ class Picture:
     seen: tuple[int, int]
     grid: Grid
     tokens: tuple[int, int]
+    drawing: Drawing | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,9 @@ class Card:
         place: `file:line`.
         problem: why it cannot be learnt from; the rest then shows as far as it goes.
         raw: the line's beginning, where nothing better can be shown.
+        drawing: the objects of a photograph.
+        summary: of a photograph, as the record has it.
+        versions: what augmentation makes of it, as one picture (a data URL).
     """
 
     number: int
@@ -83,6 +95,27 @@ class Card:
     hidden_pieces: int = 0
     counts: Counts | None = None
     is_over_length: bool = False
+    drawing: Drawing | None = None
+    summary: str = ""
+    versions: str = ""
+
+
+@dataclass(frozen=True)
+class How:
+    """How records are looked at.
+
+    Attributes:
+        encoder: how training turns them into tokens; its own `max_length` is not applied.
+        asks_photographs: whether the encoder makes a conversation of a photograph; else the record
+            alone is shown.
+        ordering: by which point objects are sorted.
+        versions: draws what augmentation makes of a record; None leaves it out.
+    """
+
+    encoder: Encoder
+    asks_photographs: bool = False
+    ordering: Ordering = "reference_point"
+    versions: "Callable[[Image, Record], Image] | None" = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +141,7 @@ class Sheet:
 
 def make_sheet(
     path: Path,
-    encoder: Encoder,
+    how: How,
     *,
     about: dict[str, str],
     limit: int,
@@ -118,7 +151,6 @@ def make_sheet(
     """Draw records of a JSONL, of any style that is read.
 
     Args:
-        encoder: how training turns records into tokens; its own `max_length` is not applied.
         about: for the head of the sheet: what it was made with.
         limit: the first so many records.
         ids: only the records with these.
@@ -127,13 +159,11 @@ def make_sheet(
     Raises:
         DataError: no such file, no records, or none with one of the ids.
     """
-    unlimited = replace(encoder, max_length=sys.maxsize)
-    lines = _chosen(path, limit, ids)
+    how = replace(how, encoder=replace(how.encoder, max_length=sys.maxsize))
+    lines = chosen_lines(path, limit, ids)
     if not ids:
         lines = logs.progress(lines, "drawing records", limit)
-    cards = [
-        _card(number, line, unlimited, max_length) for number, line in enumerate(lines, start=1)
-    ]
+    cards = [_card(number, line, how, max_length) for number, line in enumerate(lines, start=1)]
     if not cards and not ids:
         raise DataError("no records", where=str(path))
     if missing := sorted(set(ids) - {card.id for card in cards}):
@@ -144,11 +174,14 @@ def make_sheet(
         "about": about,
         "max_length": max_length,
         "chosen": bool(ids),
+        "photographs": sum(card.drawing is not None for card in cards),
+        "tokens": any(card.pieces for card in cards),
     }
     return Sheet(html.render("show.html", values), tuple(cards))
 
 
-def _chosen(path: Path, limit: int, ids: Collection[str]) -> Iterator[jsonl.Line]:
+def chosen_lines(path: Path, limit: int, ids: Collection[str]) -> Iterator[jsonl.Line]:
+    """The first lines of a file, or those with an id."""
     left = set(ids)
     lines = jsonl.read_lines(path)
     # Only a search may go through a large file.
@@ -166,17 +199,29 @@ def _chosen(path: Path, limit: int, ids: Collection[str]) -> Iterator[jsonl.Line
 
 def _id_of(line: jsonl.Line) -> str:
     try:
-        return read_record(canonical.loads(line.data)).id
+        return _name_of(read_any_record(canonical.loads(line.data)))
     except ValueError:
         return ""
 
 
-def _card(number: int, line: jsonl.Line, encoder: Encoder, max_length: int | None) -> Card:
+def _id_as_written(value: object) -> str:
+    written = cast("dict[str, object]", value).get("id") if isinstance(value, dict) else None
+    return written if isinstance(written, str) else ""
+
+
+def _name_of(record: Record) -> str:
+    """Its id; a photograph without one is called as its image is."""
+    return record.key if isinstance(record, InspectionRecord) else record.id
+
+
+def _card(number: int, line: jsonl.Line, how: How, max_length: int | None) -> Card:
     card = Card(number, f"{line.path.name}:{line.number}")
     try:
-        record = read_record(canonical.loads(line.data))
-        card.id = record.id
-        _fill(card, record, line, encoder)
+        value = canonical.loads(line.data)
+        card.id = _id_as_written(value)
+        record = read_any_record(value)
+        card.id = _name_of(record)
+        _fill(card, record, line, how)
     except DataError as error:
         # The card says already where the record stands.
         within = (error.where or "").removeprefix(str(_place(card))).lstrip(": ")
@@ -184,7 +229,7 @@ def _card(number: int, line: jsonl.Line, encoder: Encoder, max_length: int | Non
         card.remedy = error.remedy or ""
     except ValueError as error:
         card.problem = f"not JSON: {error}"
-    if card.problem and not card.pictures and not card.answer:
+    if card.problem and not (card.pictures or card.answer or card.drawing):
         card.raw = _cut(line.data[: 4 * _MOST_CHARACTERS].decode("utf-8", "replace"))
     if card.counts is not None and max_length is not None:
         card.is_over_length = card.counts.total >= max_length
@@ -195,21 +240,35 @@ def _place(card: Card) -> Place:
     return Place(card.place, card.number - 1, card.id)
 
 
-def _fill(card: Card, record: ChatRecord, line: jsonl.Line, encoder: Encoder) -> None:
+def _fill(card: Card, record: Record, line: jsonl.Line, how: How) -> None:
     """Put on the card what there is, as far as the record's first fault."""
-    place = _place(card)
-    card.answer = _answer_of(record.messages)
-    root = line.path.parent
+    if isinstance(record, InspectionRecord):
+        card.drawing, card.summary = drawing_of(record, how.ordering), record.summary or ""
+    else:
+        card.answer = _answer_of(record.messages)
     sizes: list[tuple[int, int]] = []
     for reference in record.images:
-        image = open_image(reference, root)
+        image = open_image(reference, line.path.parent)
         sizes.append(image.size)
         if len(sizes) <= _MOST_IMAGES:
             name = place_of(reference, None)
-            card.pictures.append(_picture(len(sizes), name, image, encoder))
+            card.pictures.append(_picture(len(sizes), name, image, how.encoder, card.drawing))
+        if len(sizes) == 1 and how.versions is not None:
+            card.versions = html.picture(how.versions(image, record), _VERSIONS_PIXELS)
     card.hidden_images = len(sizes) - len(card.pictures)
+    if isinstance(record, InspectionRecord):
+        require_size(record, sizes[0])
+        if not how.asks_photographs:
+            return
+    _add_conversation(card, record, sizes, how.encoder)
+
+
+def _add_conversation(
+    card: Card, record: Record, sizes: list[tuple[int, int]], encoder: Encoder
+) -> None:
+    place = _place(card)
     messages = encoder.messages(record, place)
-    card.answer = _answer_of(messages)
+    card.answer = _answer_of(messages, is_line=card.drawing is not None)
     encoded = encoder.encode(messages, sizes, place)
     card.counts = _counts(encoded, encoder)
     pieces = list(pieces_of(encoded, encoder.tokenizer))
@@ -217,7 +276,9 @@ def _fill(card: Card, record: ChatRecord, line: jsonl.Line, encoder: Encoder) ->
     card.hidden_pieces = len(pieces) - len(card.pieces)
 
 
-def _picture(number: int, name: str, image: "Image", encoder: Encoder) -> Picture:
+def _picture(
+    number: int, name: str, image: "Image", encoder: Encoder, drawing: Drawing | None
+) -> Picture:
     from PIL.Image import Resampling
 
     spec = encoder.spec
@@ -225,12 +286,15 @@ def _picture(number: int, name: str, image: "Image", encoder: Encoder) -> Pictur
     _, rows, columns = grid
     seen = (columns * spec.patch_size, rows * spec.patch_size)
     scale = min(1.0, _THUMBNAIL_PIXELS / max(seen))
-    small = image.resize(
-        (max(1, round(seen[0] * scale)), max(1, round(seen[1] * scale))), Resampling.BICUBIC
-    )
+    small = image
+    if drawing is None:
+        # A person looks at a photograph's own pixels for what lies beside a line.
+        small = image.resize(
+            (max(1, round(seen[0] * scale)), max(1, round(seen[1] * scale))), Resampling.BICUBIC
+        )
     tokens = (columns // spec.merge_size, rows // spec.merge_size)
-    source = html.picture(small, _THUMBNAIL_PIXELS)
-    return Picture(number, name, source, image.size, seen, grid, tokens)
+    source = html.picture(small, _THUMBNAIL_PIXELS if drawing is None else _PHOTOGRAPH_PIXELS)
+    return Picture(number, name, source, image.size, seen, grid, tokens, drawing)
 
 
 def _counts(encoded: Encoded, encoder: Encoder) -> Counts:
@@ -239,10 +303,12 @@ def _counts(encoded: Encoded, encoder: Encoder) -> Counts:
     return Counts(image, encoded.length - image - learnt, learnt)
 
 
-def _answer_of(messages: tuple[Message, ...]) -> str:
-    """The last answer, laid out where it is JSON."""
+def _answer_of(messages: tuple[Message, ...], *, is_line: bool = False) -> str:
+    """The last answer, laid out where it is JSON, unless its one line is what matters."""
     answers = [message.text for message in messages if message.role == "assistant"]
-    return _cut(_laid_out(answers[-1])) if answers else ""
+    if not answers:
+        return ""
+    return _cut(answers[-1] if is_line else _laid_out(answers[-1]))
 
 
 def _laid_out(text: str) -> str:
@@ -263,8 +329,11 @@ def _cut(text: str) -> str:
 def summary(sheet: Sheet) -> dict[str, Any]:
     """The sheet in numbers, for programs."""
     totals = [card.counts.total for card in sheet.cards if card.counts is not None]
+    drawings = [card.drawing for card in sheet.cards if card.drawing is not None]
     return {
         "records": len(sheet.cards),
+        "photographs": len(drawings),
+        "objects": sum(drawing.num_objects for drawing in drawings),
         "longest": max(totals, default=0),
         "over_length": [{"place": card.place, "id": card.id} for card in sheet.over_length],
         "faulty": [

@@ -32,7 +32,7 @@ from sightwright.record_formats import Record
 from sightwright.records import Message
 from sightwright.sampling import entry_prompts
 from sightwright.sampling.caps import boxes_for_large_polygons
-from sightwright.sampling.epoch_plan import PlanRow, epoch_plan
+from sightwright.sampling.epoch_plan import PlanRow, epoch_plan, plan_notes
 from sightwright.sampling.mixture import Mixture
 from sightwright.sampling.plan import Pick
 from sightwright.tasks.dense import DenseTask
@@ -220,7 +220,7 @@ def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> Train
             augmentation=config.custom.augments,
             object_ops=_skipped_ops(config),
         ),
-        notes=(*fusion.notes, *told),
+        notes=(*fusion.notes, *plan_notes(mixture), *told),
     )
 
 
@@ -264,10 +264,11 @@ def _task(config: Config, each: FusedSet) -> PhotographTask | None:
 
 
 def _task_by(config: Config, each: FusedSet, template: Template) -> PhotographTask:
-    asking = _asking(config, each, template)
-    run = entry_prompts.Asking(asking.header_format, asking.norm, asking.ordering)
-    prompt = entry_prompts.entry_prompt(each, run, template).prompt
-    return photograph_task("summary" if each.learns == "summary" else "dense", prompt, asking)
+    run = asking_of(config)
+    how = entry_prompts.Asking(run.header_format, run.norm, run.ordering)
+    prompt = entry_prompts.entry_prompt(each, how, template).prompt
+    kind = "summary" if each.learns == "summary" else "dense"
+    return photograph_task(kind, prompt, _asking(config, each, template))
 
 
 def _asking(config: Config, each: FusedSet, template: Template) -> Asking:

@@ -6,6 +6,7 @@ its neighbours. Rows leave the batch when they are done.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -39,6 +40,7 @@ class Decoding:
         self._model = model
         self._base = unwrapped(model)
         self._device = self._base.get_input_embeddings().weight.device
+        self._cache_name = _cache_name(self._base)
         self._cache = DynamicCache(config=self._base.config.get_text_config())
         ids, mask = _left_padded(prompts, padding, self._device)
         self._ids = ids
@@ -95,9 +97,9 @@ class Decoding:
             input_ids=ids,
             attention_mask=self._mask,
             position_ids=positions,
-            past_key_values=self._cache,
             use_cache=True,
             logits_to_keep=1,
+            **{self._cache_name: self._cache},
             **inputs,
         )
         return output.logits[:, -1].float()
@@ -120,6 +122,12 @@ def unwrapped(model: nn.Module) -> Any:
     """The Qwen3-VL itself, without PEFT's wrapper."""
     unwrap = getattr(model, "get_base_model", None)
     return cast("Any", unwrap() if unwrap is not None else model)
+
+
+def _cache_name(base: Any) -> str:
+    """What the model calls its keys and values: transformers 5.24 renamed them."""
+    names = inspect.signature(base.forward).parameters
+    return "cache" if "cache" in names else "past_key_values"
 
 
 def _left_padded(

@@ -131,8 +131,9 @@ def _run(
         num_steps=output.global_step,
         seconds=time.monotonic() - started,
     )
+    changes = trainer.changes_of_all_ranks()
     if trainer.args.should_save:
-        _write_outcome(result, loaded.config, precision, prepared)
+        _write_outcome(result, loaded.config, precision, prepared, changes)
     if trainer.args.world_size > 1:
         # A rank that leaves while another still talks to it makes that one abort.
         trainer.accelerator.wait_for_everyone()
@@ -235,7 +236,11 @@ def _last_values(history: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _write_outcome(
-    result: RunResult, config: Config, precision: Precision, prepared: Prepared
+    result: RunResult,
+    config: Config,
+    precision: Precision,
+    prepared: Prepared,
+    changes: dict[str, int],
 ) -> None:
     best = result.best_checkpoint
     outcome = {
@@ -244,6 +249,7 @@ def _write_outcome(
         "metrics": result.metrics,
         "num_steps": result.num_steps,
         "seconds": round(result.seconds, 3),
+        "changes": changes,
         "precision": {"weights": precision.weights, "half": precision.half},
         "notes": list(prepared.notes),
         "versions": {name: metadata.version(name) for name in _RECORDED_PACKAGES},

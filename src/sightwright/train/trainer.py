@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from accelerate.utils import gather_object
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
@@ -215,6 +216,11 @@ class SftTrainer(Trainer):
             inputs["pixel_values"] = to_pixel_values(batch["patches"], self._parts.spec)
         logits = model(**inputs).logits
         return answer_loss(logits[batch["answer_rows"], batch["answer_slots"]], batch["answer_ids"])
+
+    def changes_of_all_ranks(self) -> dict[str, int]:
+        """What was done to the training records, counted since the run began."""
+        counted: list[Counter[str]] = gather_object([self.changes])
+        return dict(sorted(sum(counted, Counter[str]()).items()))
 
     def _over_ranks(self, values: Tensor) -> Tensor:
         """The sum of each value over all processes."""

@@ -1,107 +1,24 @@
 """`custom`: the records, and how inspection data is augmented, rendered and watched."""
 
 from collections.abc import Iterator
-from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat
 
-from sightwright.config.section import AsTuple, Fault, Section, TextList
+from sightwright.config.section import Fault, Section, TextList
+from sightwright.config.sections.augmentation import (
+    Augmentation,
+    AugmentationStep,
+    Curriculum,
+    CurriculumPhase,
+    curriculum_faults,
+)
+from sightwright.config.sections.augmentation_params import Probability
 from sightwright.config.sections.pairing import LegacyPairing
 
+__all__ = ["Augmentation", "AugmentationStep", "Curriculum", "CurriculumPhase", "Custom"]
+
 _PREFIX = "as <DOMAIN={domain}>, <TASK={task}>"
-
-Probability = Annotated[float, Field(ge=0, le=1)]
-
-AugmentationName = Literal[
-    "hflip",
-    "vflip",
-    "rotate",
-    "scale",
-    "color_jitter",
-    "gamma",
-    "hsv",
-    "clahe",
-    "auto_contrast",
-    "equalize",
-    "solarize",
-    "posterize",
-    "sharpness",
-    "albumentations_color",
-    "resize_by_scale",
-    "random_crop",
-    "roi_crop",
-    "small_object_zoom_paste",
-    "expand_to_fit_affine",
-    "pad_to_multiple",
-]
-
-
-class AugmentationStep(Section):
-    name: AugmentationName = Field(description="the operation")
-    params: dict[str, Any] = Field(default_factory=dict[str, Any], description="its settings")
-
-
-class CurriculumPhase(Section):
-    """Strengths that hold from the phase before up to this point of the run."""
-
-    until_percent: float | None = Field(
-        default=None,
-        gt=0,
-        le=100,
-        description="end of the phase in per cent; 1 and below is a share",
-    )
-    until_step: int | None = Field(default=None, ge=1, description="end of the phase in steps")
-    bypass_prob: Probability | None = Field(
-        default=None, description="share of samples left as they are"
-    )
-    ops: dict[AugmentationName, dict[str, Any]] = Field(
-        default_factory=dict[AugmentationName, dict[str, Any]],
-        description="operation → settings at the end of the phase",
-    )
-
-    def faults(self) -> Iterator[Fault]:
-        if (self.until_percent is None) == (self.until_step is None):
-            yield Fault(
-                "until_percent",
-                "a phase needs exactly one end",
-                "give one of until_percent and until_step",
-            )
-
-
-class Curriculum(Section):
-    phases: Annotated[tuple[CurriculumPhase, ...], AsTuple] = Field(
-        default=(), description="phases in order"
-    )
-
-    def faults(self) -> Iterator[Fault]:
-        percents = [phase.until_percent for phase in self.phases if phase.until_percent]
-        steps = [phase.until_step for phase in self.phases if phase.until_step]
-        if percents and steps:
-            hint = "write every end in per cent, or every end in steps"
-            yield Fault("phases", "until_percent and until_step cannot be mixed", hint)
-        shares = [percent if percent > 1 else 100 * percent for percent in percents]
-        for ends in (shares, steps):
-            if any(second <= first for first, second in pairwise(ends)):
-                text = f"each must end after the one before, found {ends}"
-                yield Fault("phases", text, "write the phases in the order of the run")
-
-
-class Augmentation(Section):
-    enabled: bool = Field(default=False, description="change training images and geometry together")
-    bypass_prob: Probability = Field(default=0.0, description="share of samples left as they are")
-    ops: Annotated[tuple[AugmentationStep, ...], AsTuple] = Field(
-        default=(), description="operations in order; the one that sets the size comes last"
-    )
-    curriculum: Curriculum | None = Field(
-        default=None, description="strengths that grow over the run"
-    )
-
-    def faults(self) -> Iterator[Fault]:
-        if self.enabled and not self.ops:
-            hint = "name one, as {name: hflip}; or enabled: false"
-            yield Fault("ops", "augmentation is enabled without an operation", hint)
-
 
 class FeatureTerm(Section):
     """One place in the vision tower where the student is held to the teacher."""
@@ -200,6 +117,16 @@ class Custom(Section):
         return self.augmentation is not None and self.augmentation.enabled
 
     @property
+    def effective_augmentation(self) -> Augmentation | None:
+        """What training images go through, with the overriding keys of this section in place;
+        None where nothing is changed."""
+        if self.augmentation is None or not self.augmentation.enabled:
+            return None
+        over = {"bypass_prob": self.bypass_prob, "curriculum": self.augmentation_curriculum}
+        given = {key: value for key, value in over.items() if value is not None}
+        return self.augmentation.model_copy(update=given)
+
+    @property
     def distils_vision(self) -> bool:
         return self.visual_kd is not None and self.visual_kd.enabled
 
@@ -210,6 +137,11 @@ class Custom(Section):
         return count if count is not None and count > 0 else None
 
     def faults(self) -> Iterator[Fault]:
+        if self.augmentation_curriculum is not None:
+            ops = () if self.augmentation is None else self.augmentation.ops
+            yield from curriculum_faults(
+                self.augmentation_curriculum, ops, "augmentation_curriculum"
+            )
         prefix = self.assistant_prefix_format
         if prefix is None:
             return
