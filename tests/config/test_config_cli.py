@@ -87,3 +87,23 @@ def test_show_prints_values_and_where_they_came_from(good: Path) -> None:
 def test_show_of_a_wrong_file_raises_for_the_command_line_to_print(bad: Path) -> None:
     result = RUNNER.invoke(app, ["show", str(bad)])
     assert isinstance(result.exception, ConfigError)
+
+
+def test_check_looks_into_the_mixture_that_a_run_names(tmp_path: Path) -> None:
+    mixture = tmp_path / "mix.yaml"
+    mixture.write_text("targets: [{name: bbu, train_jsonl: a.jsonl}]\n", encoding="utf-8")
+    run = tmp_path / "run.yaml"
+    # Looked up beside the YAML that names it.
+    run.write_text("custom: {fusion_config: mix.yaml}\n", encoding="utf-8")
+    for file in (mixture, run):
+        result = RUNNER.invoke(app, ["check", "--json", str(file)])
+        assert result.exit_code == 2
+        (error,) = json.loads(result.stdout)["files"][0]["errors"]
+        assert "mix.yaml:1: targets[0].template: is required" in error
+    mixture.write_text(
+        "targets: [{name: bbu, train_jsonl: a.jsonl, template: target_dense_bbu}]\n",
+        encoding="utf-8",
+    )
+    result = RUNNER.invoke(app, ["check", str(mixture), str(run)])
+    assert result.exit_code == 0
+    assert "a mixture" in result.stdout

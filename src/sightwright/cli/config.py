@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sightwright.config.load import Loaded
-    from sightwright.config.problems import ConfigProblemsError
 
 app = typer.Typer(
     help="Check a YAML, show what it comes to, and look its keys up.", no_args_is_help=True
@@ -31,7 +30,10 @@ def check(
     base_config: BaseConfig = None,
     as_json: AsJson = False,
 ) -> None:
-    """Name everything that is wrong in a YAML, and what `train` would still refuse."""
+    """Name everything that is wrong in a YAML, and what `train` would still refuse.
+
+    A mixture of data sets is checked too, by itself or with the YAML that names it.
+    """
     import json
 
     reports = [_report(file, base_config) for file in files]
@@ -44,38 +46,44 @@ def check(
 
 
 def _report(file: Path, base_config: Path | None) -> dict[str, Any]:
+    from sightwright.config.fusion import is_mixture, load_fusion
     from sightwright.config.load import load_config
     from sightwright.config.problems import ConfigProblemsError
 
     try:
-        return _accepted(file, load_config(file, base_config))
+        if is_mixture(file):
+            found = {"file": str(file), "ok": True, "notes": [*load_fusion(file).notes]}
+            return {**_EMPTY, "kind": "mixture", **found}
+        loaded = load_config(file, base_config)
+        mixture = loaded.config.custom.fusion_config
+        notes = load_fusion(Path(mixture)).notes if mixture is not None else ()
+        return _accepted(file, loaded, notes)
     except ConfigProblemsError as error:
-        return _rejected(file, error)
+        problems = [str(problem) for problem in error.problems]
+        return {**_EMPTY, "file": str(file), "ok": False, "errors": problems}
 
 
-def _accepted(file: Path, loaded: "Loaded") -> dict[str, Any]:
+_EMPTY: dict[str, Any] = {
+    "kind": "run",
+    "errors": [],
+    "warnings": [],
+    "notes": [],
+    "train_needs": [],
+    "train_refuses": [],
+}
+
+
+def _accepted(file: Path, loaded: "Loaded", notes: tuple[str, ...]) -> dict[str, Any]:
     from sightwright.config.support import missing_for_training, unsupported
 
     return {
+        **_EMPTY,
         "file": str(file),
         "ok": True,
-        "errors": [],
         "warnings": list(loaded.warnings),
-        "notes": list(loaded.notes),
+        "notes": [*loaded.notes, *notes],
         "train_needs": missing_for_training(loaded.config),
         "train_refuses": [str(part) for part in unsupported(loaded.config)],
-    }
-
-
-def _rejected(file: Path, error: "ConfigProblemsError") -> dict[str, Any]:
-    return {
-        "file": str(file),
-        "ok": False,
-        "errors": [str(problem) for problem in error.problems],
-        "warnings": [],
-        "notes": [],
-        "train_needs": [],
-        "train_refuses": [],
     }
 
 
@@ -115,6 +123,8 @@ def _verdict(report: dict[str, Any]) -> str:
 def _train_verdict(report: dict[str, Any]) -> str:
     if not report["ok"]:
         return "-"
+    if report["kind"] == "mixture":
+        return "a mixture"
     if report["train_refuses"]:
         return f"refuses {_count(report['train_refuses'], 'part')}"
     return "a fragment" if report["train_needs"] else "ready"

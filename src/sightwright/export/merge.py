@@ -98,7 +98,7 @@ def merge(
     shard_bytes = weights.parse_size(max_shard_size)
     plan = _plan(find_adapter(adapter).folder, base, dtype, shard_bytes, calibration)
     files.check_out(out, overwrite=overwrite, num_bytes=plan.num_bytes)
-    cases = parity.record_cases(data, num_records) if data else None
+    cases = parity.record_cases(data, num_records, plan.identity.task) if data else None
     inputs = data.name if data else "drawn noise"
     ruler = _ruler(plan, cases, inputs, device, limit, on_parity)
     adapted, merged, in_float32 = _sum(plan, ruler)

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightwright import jsonl
-from sightwright.certificate import Parity
+from sightwright.certificate import Parity, Task
 from sightwright.chat import ChatTokenizer, render
 from sightwright.errors import DataError
 from sightwright.images import open_image
-from sightwright.record_formats import read_record
-from sightwright.records import ImageRef, Message, Text
+from sightwright.record_formats import Record, read_any_record
+from sightwright.records import ChatRecord, ImageRef, Message, Text
+from sightwright.tasks.taught import inspection_task_of
+from sightwright.tasks.verdict import VerdictTask
 from sightwright.vision import VisionSpec
 
 if TYPE_CHECKING:
@@ -50,25 +52,41 @@ def drawn_cases(prompt: str) -> list[Case]:
     return cases
 
 
-def record_cases(path: Path, limit: int = NUM_RECORDS) -> list[Case]:
-    """The first records of a chat JSONL, answers included.
+def record_cases(path: Path, limit: int = NUM_RECORDS, taught: Task | None = None) -> list[Case]:
+    """The first records of a JSONL, answers included.
+
+    Args:
+        taught: how the model is asked about photographs, which their records do not say.
 
     Raises:
         DataError: no records, a bad one, or an image that cannot be opened.
+        ModelError: photographs, and a model that was taught another task.
     """
     cases: list[Case] = []
     for line, value in jsonl.read_values(path):
         try:
-            record = read_record(value)
+            record = read_any_record(value)
+            messages = _conversation(record, taught)
             images = tuple(open_image(image, path.parent) for image in record.images)
         except DataError as error:
             raise DataError(str(error), where=line.where) from None
-        cases.append(Case(record.messages, images))
+        cases.append(Case(messages, images))
         if len(cases) == limit:
             break
     if not cases:
         raise DataError("no records to compare with", where=str(path))
     return cases
+
+
+def _conversation(record: Record, taught: Task | None) -> tuple[Message, ...]:
+    if isinstance(record, ChatRecord):
+        return record.messages
+    task = None if taught is None else inspection_task_of(taught)
+    if task is None or isinstance(task, VerdictTask):
+        raise DataError(
+            f"record {record.key!r} is a photograph, and nothing says how the model is asked of one"
+        )
+    return (*task.prompt_of(record), Message("assistant", (Text(task.target(record)),)))
 
 
 def logits_of(

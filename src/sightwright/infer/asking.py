@@ -19,11 +19,13 @@ class TextQuestion:
 
     prompt: str
     order: Order
+    system: str | None = None
 
     def messages(self, images: Sequence[str]) -> tuple[Message, ...]:
         shown, text = tuple(map(ImageRef, images)), (Text(self.prompt),)
         first = (*shown, *text) if self.order == "image_first" else (*text, *shown)
-        return (Message("user", first),)
+        opening = () if self.system is None else (Message("system", (Text(self.system),)),)
+        return (*opening, Message("user", first))
 
 
 def question_of(
@@ -48,7 +50,12 @@ def question_of(
         raise ConfigError(
             f"nothing to ask: {without}", remedy="give --schema FILE or --prompt TEXT"
         )
-    return TextQuestion(text, taught.order if taught else "image_first")
+    photographs = taught.inspection if taught else None
+    return TextQuestion(
+        text,
+        taught.order if taught else "image_first",
+        system=photographs.system if photographs else None,
+    )
 
 
 def pixels_of(known: Certificate | None, max_pixels: int | None) -> PixelPolicy | None:
