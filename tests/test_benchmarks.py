@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.alternating import Comparison, compare_turns
+from benchmarks.cpu import doctor, inspection_jsonl
 from benchmarks.cpu.pages import best_move, draw, scan_pdf, text_pdf
 from PIL import Image, ImageChops
 
@@ -66,3 +67,23 @@ def test_an_unknown_benchmark_is_refused() -> None:
     assert result.returncode == 2
     assert "no such benchmark: pagez; there are " in result.stderr
     assert "pages" in result.stderr and "patches" in result.stderr
+
+
+def test_the_doctor_finds_the_copies_of_its_benchmark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "WORKERS", 0)
+    found = doctor.examine(doctor.write_records(tmp_path, 100))
+    assert found.corpus.num_records == 100
+    assert dict(found.counts) == {("copies", "warning"): 2}
+
+
+def test_all_ways_of_checking_inspection_records_agree(tmp_path: Path) -> None:
+    file = inspection_jsonl.write_records(tmp_path / "a.jsonl", 150, share_bad=0.2)
+    bad = inspection_jsonl.our_check(file)
+    assert 10 < len(bad) < 60
+    assert bad == inspection_jsonl.our_check(file, closely=True)
+    for schema in inspection_jsonl.SCHEMAS.values():
+        assert inspection_jsonl.peer_check(schema)(file) == bad
+    good = inspection_jsonl.write_records(tmp_path / "b.jsonl", 3)
+    assert len(inspection_jsonl.read(good)) == 3 * inspection_jsonl.NUM_OBJECTS

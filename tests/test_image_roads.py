@@ -12,7 +12,7 @@ from loopback_web import Web
 from sightwright.chat import ChatTokenizer
 from sightwright.data.dataset import RecordDataset
 from sightwright.data.encode import Encoder, arrange_chat
-from sightwright.data.show import make_sheet
+from sightwright.data.show import How, make_sheet
 from sightwright.errors import ImageError, SightwrightError
 from sightwright.evaluate.run import evaluate, read_records
 from sightwright.images import encode_data_url
@@ -54,7 +54,7 @@ def _evaluate(path: Path) -> tuple[int, int]:
 
 
 def _sheet(path: Path) -> tuple[int, int]:
-    (card,) = make_sheet(path, _encoder(), about={}, limit=1).cards
+    (card,) = make_sheet(path, How(_encoder()), about={}, limit=1).cards
     if card.problem:
         raise ImageError(card.problem)
     return card.pictures[0].size

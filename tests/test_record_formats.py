@@ -234,7 +234,7 @@ WRITE = 'remedy: write {"type": "image", "image": '
         (swift("<image>", [{"bytes": "QQ=="}]), "not the base64 of an image"),
         (swift("<image>", ["file://host/a.png"]), "names no file of this machine"),
         (swift("<image>", ["a"], image="a"), "both 'image' and 'images'"),
-        (swift("<image>", ["a"], objects={"ref": []}), "unknown keys objects"),
+        (swift("<image>", ["a"], objects={"ref": []}), "an ms-swift record with 'objects'"),
         (swift("<image>", ["a"], meta=1), "'meta' is an object"),
         (swift("<image>", ["a"], id=1.5), "'id' is a string"),
         ({**swift("", ["a"]), "messages": [{"role": "user", "content": [

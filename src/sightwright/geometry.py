@@ -32,6 +32,10 @@ _MIN_POINTS: dict[Kind, int] = {"poly": 3, "line": 2}
 # Below a hundredth of a square pixel, a shape covers nothing.
 _MIN_AREA_PX = 0.01
 _PARALLEL = 1e-9
+CROSSES_ITSELF = "poly crosses itself"
+"""The one fault of a shape that still covers a definite area."""
+# No image is so large; and the area of what lies farther away may be no float.
+_FARTHEST = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,8 @@ def _flat_numbers(value: object, key: str) -> list[float]:
     for number in entries:
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise DataError(f"{key!r} holds {number!r}, which is no number")
-        if not math.isfinite(number):
+        # Not by `isfinite`: a whole number may be too large to become a float.
+        if not -_FARTHEST < number < _FARTHEST:
             raise DataError(f"{key!r} holds {number}, which is no place in an image")
     return cast("list[float]", entries)
 
@@ -180,8 +185,8 @@ def canonical(geometry: Geometry) -> Geometry:
             return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
         case Line(points):
             kept = _without_repeats(points)
-            turned = (kept[-1]) < (kept[0])
-            return Line(kept[::-1] if turned else kept)
+            # The points beyond the ends decide where the ends are one.
+            return Line(min(kept, kept[::-1]))
         case Polygon(points):
             kept = _without_repeats(points)
             if len(kept) > 1 and kept[0] == kept[-1]:
@@ -287,7 +292,7 @@ def _shape_faults(geometry: Geometry) -> Iterator[str]:
             elif area(geometry) < _MIN_AREA_PX:
                 yield "poly has no area"
             elif not _shape(geometry).is_valid:
-                yield "poly crosses itself"
+                yield CROSSES_ITSELF
         case Line(points):
             if length(points) == 0:
                 yield "line has no length"

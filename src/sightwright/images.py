@@ -34,6 +34,11 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 
 _FETCHES_AT_ONCE = 8
 
+_ORIENTATION = 0x0112
+_TURNED_ORIENTATIONS = (5, 6, 7, 8)
+# As Pillow looks for it where EXIF says nothing.
+_XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
+
 # What Pillow's readers raise for damaged files, depending on where the damage is.
 _DAMAGE = (
     OSError, EOFError, SyntaxError, ValueError, KeyError, TypeError, IndexError, OverflowError,
@@ -108,6 +113,43 @@ def open_image(source: "str | bytes | Path | Image", root: Path | None = None) -
     with decoding(str(path)):
         data = path.read_bytes()
     return _decode(data, where=str(path))
+
+
+def image_size(reference: str, root: Path | None = None) -> tuple[int, int]:
+    """(width, height) in pixels, as the image stands after its EXIF orientation is applied.
+
+    An http(s) image is fetched for it, once: the cache has it when it is opened.
+
+    Raises:
+        ImageError: missing, not to be had, not an image, of several pages, or not readable.
+    """
+    from PIL import Image
+
+    where = place_of(reference, root)
+    if is_elsewhere(reference):
+        source = io.BytesIO(bytes_elsewhere(reference))
+    else:
+        source = resolve_path(reference, root)
+    with decoding(where), Image.open(source, formats=FORMATS) as image:
+        refuse_more_pages(image, where)
+        turned = _orientation(image) in _TURNED_ORIENTATIONS
+        return (image.height, image.width) if turned else (image.width, image.height)
+
+
+def _orientation(image: object) -> int:
+    from PIL.Image import Exif, Image
+
+    assert isinstance(image, Image)
+    # `image.getexif()` decodes a whole PNG in search of a late chunk; the header is enough here.
+    # (A TIFF has no such entry: Pillow turns its size itself.)
+    exif, stored = Exif(), image.info.get("exif")
+    if isinstance(stored, bytes):
+        exif.load(stored)
+    if _ORIENTATION in exif:
+        return int(exif[_ORIENTATION])
+    xmp = image.info.get("xmp")
+    found = _XMP_ORIENTATION.search(xmp) if isinstance(xmp, bytes) else None
+    return int(found[1]) if found else 1
 
 
 def is_elsewhere(reference: str) -> bool:

@@ -48,9 +48,6 @@ _LineNumbers = Annotated[
 _Description = Annotated[
     str, Meta(min_length=1, description="One line; no space beside a comma or a slash.")
 ]
-_ONE_GEOMETRY = {
-    "oneOf": [{"required": [key]} for key in ("bbox_2d", "poly", "line", "quad")],
-}
 
 
 class ObjectLine(Struct, forbid_unknown_fields=True):
@@ -71,7 +68,9 @@ class InspectionLine(Struct, forbid_unknown_fields=True):
     images: Annotated[list[_Filled], Meta(min_length=1, max_length=1)]
     width: _Size
     height: _Size
-    objects: Annotated[list[ObjectLine], Meta(description="In any order.")] | UnsetType = UNSET
+    objects: Annotated[list[ObjectLine], Meta(description="In any order.")] | UnsetType | None = (
+        UNSET
+    )
     summary: _Filled | UnsetType | None = UNSET
     id: _Filled | UnsetType = UNSET
     meta: dict[str, Any] | UnsetType | None = UNSET
@@ -172,6 +171,19 @@ def write_object(item: DenseObject) -> dict[str, Any]:
     if item.geometry.kind == "line":
         value["line_points"] = len(item.geometry.points)
     return {**value, item.geometry.kind: flat(item.geometry)}
+
+
+def require_size(record: InspectionRecord, size: tuple[int, int]) -> None:
+    """
+    Raises:
+        DataError: an image of another (width, height) than its record says.
+    """
+    if size != (record.width, record.height):
+        raise DataError(
+            f"the record says {record.width}x{record.height}, the image is {size[0]}x{size[1]}: "
+            "its coordinates would lie elsewhere",
+            remedy="convert it again with sightwright ingest annotations",
+        )
 
 
 def untidy(desc: str) -> list[str]:
@@ -276,6 +288,10 @@ def _object(value: object, size: tuple[int, ...]) -> DenseObject:
         raise DataError("'desc' is a text")
     if wrong := untidy(desc):
         raise DataError(f"'desc' has {', '.join(wrong)}: {desc!r}")
+    for key in ("poly", "line"):
+        count = f"{key}_points"
+        if count in raw and (key not in raw or type(raw[count]) is not int):
+            raise DataError(f"{count!r} is the number of points of a {key!r} beside it")
     geometry = read_geometry(raw)
     wrong = faults(geometry, *size) if all(size) else faults(geometry)
     if wrong:

@@ -23,6 +23,7 @@ from sightwright.inspection_records import (
     InspectionRecord,
     is_inspection,
     read_inspection_record,
+    write_inspection_record,
 )
 from sightwright.records import (
     ChatRecord,
@@ -101,6 +102,13 @@ def read_record(value: object) -> ChatRecord:
     return record
 
 
+def write_any_record(record: Record) -> dict[str, Any]:
+    """The JSON value of a record of either kind, in our own style."""
+    if isinstance(record, InspectionRecord):
+        return write_inspection_record(record)
+    return write_chat_record(record)
+
+
 def write_record(record: ChatRecord, to: RecordFormat) -> dict[str, Any]:
     """The JSON value of a record in one of the styles; `meta` is written in ours alone.
 
@@ -115,6 +123,11 @@ def write_record(record: ChatRecord, to: RecordFormat) -> dict[str, Any]:
 
 
 def _read_ms_swift(raw: Mapping[str, Any]) -> ChatRecord:
+    if raw.get("objects"):
+        raise DataError(
+            "an ms-swift record with 'objects', which a conversation has no place for",
+            remedy="sightwright ingest annotations --format ms-swift makes photographs of them",
+        )
     _refuse_keys(raw, ("messages", *_BESIDE), "an ms-swift record")
     files = Files.of(raw)
 

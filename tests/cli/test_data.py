@@ -72,3 +72,31 @@ def test_split_says_its_numbers_as_json(tmp_path: Path) -> None:
     command = ["split", str(path), "--out", str(tmp_path / "splits"), "--json"]
     outcome = json.loads(CliRunner().invoke(app, [*command, "--val", "0.2", "--test", "0"]).stdout)
     assert outcome["records"] == {"train": 8, "val": 2, "test": 0}
+
+
+def photograph(record_id: str, **changes: object) -> str:
+    value = {"id": record_id, "images": ["a.png"], "width": 4, "height": 4}
+    objects = [{"desc": "screw", "bbox_2d": [0, 0, 3, 3]}]
+    return json.dumps({**value, "objects": objects, **changes}) + "\n"
+
+
+def test_kinds_of_records_are_counted(tmp_path: Path) -> None:
+    path = write(tmp_path, photograph("a"), photograph("b"), line("c"))
+    result = CliRunner().invoke(app, ["validate", str(path)])
+    assert (result.exit_code, result.stdout) == (0, "OK: 3 records: 2 dense, 1 chat\n")
+    path = write(tmp_path, photograph("a"), photograph("b", width=5))
+    result = CliRunner().invoke(app, ["validate", str(path)])
+    assert result.exit_code == 2
+    assert result.stdout.splitlines() == [
+        f"{path}:2 (b): {tmp_path}/a.png is 4x4 pixels, and the record says 5x4",
+        "FAILED: 1 bad of 2 records: 2 dense",
+    ]
+    outcome = json.loads(CliRunner().invoke(app, ["validate", str(path), "--json"]).stdout)
+    assert outcome["kinds"] == {"dense": 2}
+    assert CliRunner().invoke(app, ["validate", str(path), "--no-images"]).exit_code == 0
+
+
+def test_chat_may_be_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, line("a", "Hello"))
+    assert CliRunner().invoke(app, ["validate", str(path)]).exit_code == 2
+    assert CliRunner().invoke(app, ["validate", str(path), "--chat"]).exit_code == 0

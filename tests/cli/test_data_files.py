@@ -125,3 +125,24 @@ def test_the_example_and_the_schema(tmp_path: Path) -> None:
     code, said = run("schema", "--out", tmp_path / "s.json")
     assert (code, said) == (0, f"{tmp_path}/s.json\n")
     assert json.loads(run("schema")[1]) == json.loads((tmp_path / "s.json").read_text())
+
+
+def test_the_schema_of_each_kind(tmp_path: Path) -> None:
+    for kind, key in (
+        ("inspection", "width"),
+        ("bbu-summary", "备注"),
+        ("rru-summary", "分组统计"),
+    ):
+        code, said = run("schema", "--kind", kind)
+        assert code == 0 and key in json.loads(said)["properties"]
+
+
+def test_stats_of_photographs_are_tables(tmp_path: Path) -> None:
+    objects = [{"desc": "类别=标签,文本=5G", "bbox_2d": [0, 0, 3, 3]}] * 2
+    record = {"images": ["a.png"], "width": 4, "height": 4, "objects": objects}
+    (tmp_path / "x.jsonl").write_text(json.dumps(record) + "\n")
+    code, said = run("stats", tmp_path / "x.jsonl")
+    assert code == 0
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    assert "objects 2 2 2 2" in lines and "bbox_2d 2" in lines and "标签 2" in lines
+    assert not any("answer" in line for line in lines)

@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from sightwright.cli.data import app
-from sightwright.errors import ConfigError
+from sightwright.errors import ConfigError, DataError
 
 SCHEMA = {"type": "object", "properties": {"note": {"type": "string"}, "total": {"type": "number"}}}
 CONFIG = """\
@@ -113,3 +113,111 @@ def test_no_torch_is_imported(records: Path) -> None:
     command = [sys.executable, "-c", program, *arguments]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert output.split() == ["0", "False", "False"]
+
+
+# Photographs
+
+DENSE = """\
+model: {{model: tiny}}
+global_max_length: 4096
+task: {{type: dense}}
+custom:
+  train_jsonl: nowhere.jsonl
+  dataset_name: bbu
+  assistant_prefix_format: "<DOMAIN={{domain}}>, <TASK={{task}}>"
+{more}
+"""
+AUGMENTED = "  augmentation: {enabled: true, ops: [{name: hflip, params: {prob: 1.0}}]}"
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    Image.new("RGB", (96, 64), "white").save(tmp_path / "a.png")
+    lines = [
+        {
+            "id": f"cab-{number}",
+            "images": ["a.png"],
+            "width": 96,
+            "height": 64,
+            "objects": [{"desc": "类别=标签,文本=5G", "bbox_2d": [24, 16, 48, 32]}],
+        }
+        for number in range(3)
+    ]
+    path = tmp_path / "dense.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def _draw(photographs: Path, name: str, *options: str) -> tuple[int, str, Path]:
+    out = photographs.parent / name
+    result = CliRunner().invoke(app, ["show", str(photographs), "--out", str(out), *options])
+    if isinstance(result.exception, Exception):
+        raise result.exception
+    return result.exit_code, result.stdout, out
+
+
+def _dense(folder: Path, more: str = "") -> str:
+    (folder / "dense.yaml").write_text(DENSE.format(more=more))
+    return str(folder / "dense.yaml")
+
+
+def test_photographs_as_they_are_stored(photographs: Path) -> None:
+    code, output, out = _draw(photographs, "a.html")
+    assert (code, output) == (0, f"{out}: 3 records\n")
+    page = out.read_text()
+    assert page.count('points="24,16 48,16 48,32 24,32"') == 6
+    assert "token by token" not in page
+
+
+def test_photographs_as_a_run_would_learn_them(photographs: Path) -> None:
+    config = _dense(photographs.parent, AUGMENTED)
+    code, output, out = _draw(
+        photographs, "a.html", "--config", config, "--augment", "2", "--limit", "1", "--json"
+    )
+    assert (code, json.loads(output)["objects"]) == (0, 1)
+    page = out.read_text()
+    assert (
+        "&lt;DOMAIN=BBU&gt;, &lt;TASK=DETECTION&gt;\n{&#34;object_1&#34;: {&#34;desc&#34;" in page
+    )
+    assert "&#34;bbox_2d&#34;: [250, 250, 500, 500]}}" in page
+    assert "What augmentation makes of it" in page and "token by token" in page
+
+
+def test_photographs_as_a_picture(photographs: Path) -> None:
+    code, output, out = _draw(photographs, "sheet.png")
+    assert (code, output.splitlines()[0]) == (0, f"{out}: 3 records with 3 objects")
+    with Image.open(out) as image:
+        assert image.size == (2 * (672 + 10) + 10, 2 * (448 + 34) + 10)
+    code, output, out = _draw(photographs, "one.jpg", "--id", "cab-1", "--json")
+    outcome = json.loads(output)
+    assert (code, outcome["records"], outcome["objects"], outcome["faulty"]) == (0, 1, 1, [])
+
+
+def test_what_cannot_be_drawn_ends_with_2(photographs: Path) -> None:
+    lines = photographs.read_text().splitlines()
+    lines[1] = lines[1].replace('"width": 96', '"width": 97')
+    photographs.write_text("\n".join(lines))
+    code, output, _ = _draw(photographs, "sheet.png")
+    assert code == 2
+    assert "dense.jsonl:2 (cab-1): the record says 97x64, the image is 96x64" in output
+
+
+def test_versions_of_one_record(photographs: Path) -> None:
+    config = _dense(photographs.parent, AUGMENTED)
+    code, output, out = _draw(
+        photographs, "v.png", "--config", config, "--augment", "3", "--id", "cab-2"
+    )
+    assert (code, output) == (0, f"{out}: cab-2 and 3 versions of it\n")
+    with Image.open(out) as image:
+        assert image.width > 2 * 96
+    with pytest.raises(DataError, match="one record has its versions drawn"):
+        _draw(photographs, "v.png", "--config", config, "--augment", "3", "--id", "a", "--id", "b")
+    with pytest.raises(ConfigError, match="no augmentation"):
+        _draw(photographs, "v.png", "--config", _dense(photographs.parent), "--augment", "3")
+    with pytest.raises(ConfigError, match="--augment draws"):
+        _draw(photographs, "v.png", "--augment", "3")
+
+
+def test_a_picture_holds_so_many(photographs: Path) -> None:
+    with pytest.raises(DataError, match="holds 100 records at most"):
+        _draw(photographs, "v.png", "--limit", "101")

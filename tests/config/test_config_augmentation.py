@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from sightwright.config.describe import entries, explained
+from sightwright.config.describe import entries, explained, keys_below
 from sightwright.config.load import load_text
 from sightwright.config.problems import ConfigProblemsError
 from sightwright.config.sections.augmentation import (
@@ -97,7 +97,7 @@ def test_what_we_do_not_have_is_refused_with_what_to_write() -> None:
     assert "write color_jitter, gamma, hsv, sharpness and posterize" in line
 
 
-@pytest.mark.parametrize("name", [name for name in MOVES_PIXELS])
+@pytest.mark.parametrize("name", list(MOVES_PIXELS))
 @pytest.mark.parametrize("setter", SETS_SIZE)
 def test_nothing_on_geometry_follows_what_sets_the_size(name: str, setter: str) -> None:
     (line,) = problems(ops(f"{{name: {setter}}}, {{name: {name}}}"))
@@ -185,6 +185,15 @@ def test_what_has_no_augmentation_to_act_on_is_told() -> None:
         assert warning.startswith(f"x.yaml:1: custom.{key}: not read: ")
 
 
+def test_print_cut_off_at_a_pages_edge_is_warned_of() -> None:
+    text = f"task: {{type: extract}}\n{ops('{name: scan_skew}')}"
+    (warning,) = load_text(text, "x.yaml").warnings
+    assert "scan_skew may cut print off at a page's edge" in warning
+    whole = text.replace("{name: scan_skew}", "{name: scan_skew}, {name: expand_to_fit_affine}")
+    assert load_text(whole).warnings == ()
+    assert load_text(text.replace("extract", "dense")).warnings == ()
+
+
 def test_each_operation_is_explained_by_its_own_defaults() -> None:
     known = entries()
     turn = known["custom.augmentation.ops[rotate].params.max_deg"]
@@ -197,6 +206,16 @@ def test_each_operation_is_explained_by_its_own_defaults() -> None:
         f"custom.augmentation.ops[{name}].params.max_deg"
         for name in ("rotate", "scan_skew", "scan_stamp")
     ]
+    for wanted in (
+        "hflip",
+        "custom.augmentation.ops[hflip]",
+        "custom.augmentation.ops[hflip].params",
+    ):
+        assert [entry.key for entry in explained(wanted)] == [
+            "custom.augmentation.ops[hflip].params.prob"
+        ]
+    below = [entry.key for entry in keys_below("custom.augmentation.ops.params")]
+    assert below[:2] == [f"custom.augmentation.ops[{name}].params.prob" for name in MIRRORS]
     for name, params in DEFAULTS.items():
         for key in params:
             assert known[f"custom.augmentation.ops[{name}].params.{key}"].meaning

@@ -11,6 +11,7 @@ from sightwright.data.conversations import arrange_groups_of, arrange_of, task_o
 from sightwright.data.dataset import Lengths, RecordDataset
 from sightwright.data.encode import Encoder, OverLengthError
 from sightwright.data.pairing import PairedRecords
+from sightwright.errors import DataError
 from sightwright.jsonl import write_all
 from sightwright.sampling.plan import Pick
 
@@ -122,3 +123,27 @@ def test_all_that_decides_the_groups_is_in_the_digest(
         paired(records[0], seed=1).digest,
     }
     assert len(digests) == 3
+
+
+def test_a_record_without_a_summary_is_found_before_the_run(
+    records: tuple[RecordDataset, Lengths], tmp_path: Path
+) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text(path.read_text().replace('"summary":"one thing, 3"', '"metadata":{}'))
+    dataset, lengths = RecordDataset.open(path, records[0].encoder)
+    paired(dataset).require_room(lengths)
+    with pytest.raises(DataError, match="no summary to learn") as error:
+        paired(dataset, ratio=0.1).require_room(lengths)
+    assert error.value.where == "train.jsonl record 3 (r3)"
+
+
+def test_long_summaries_count_where_groups_learn_them(
+    records: tuple[RecordDataset, Lengths], tmp_path: Path
+) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text(path.read_text().replace("one thing", "one thing and another " * 12))
+    dataset, lengths = RecordDataset.open(path, records[0].encoder)
+    dataset.encoder = replace(dataset.encoder, max_length=sum(sorted(lengths.total)[-2:]) + 1)
+    paired(dataset).require_room(lengths)
+    with pytest.raises(OverLengthError, match="2 longest records together"):
+        paired(dataset, ratio=0.1).require_room(lengths)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sightwright.data.encode import Encoder
-from sightwright.data.show import Sheet, make_sheet, summary
+from sightwright.data.show import How, Sheet, make_sheet, summary
 from sightwright.errors import DataError
 
 Draw = Callable[..., str]
@@ -61,7 +61,7 @@ def write(folder: Path, *records: object) -> Path:
 
 
 def sheet_of(path: Path, encoder: Encoder, **settings: Any) -> Sheet:
-    return make_sheet(path, encoder, **{"about": {"model": "tiny"}, "limit": 20, **settings})
+    return make_sheet(path, How(encoder), **{"about": {"model": "tiny"}, "limit": 20, **settings})
 
 
 def test_pages_answer_and_tokens(tmp_path: Path, encoder: Encoder, draw: Draw) -> None:

@@ -7,9 +7,8 @@ import pytest
 from PIL import Image
 
 from loopback_web import Web
-from sightwright.data.sizes import image_size
 from sightwright.errors import ImageError
-from sightwright.images import encode_data_url, open_image
+from sightwright.images import encode_data_url, image_size, open_image
 
 
 def test_plain(tmp_path: Path) -> None:

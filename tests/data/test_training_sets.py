@@ -19,9 +19,7 @@ from sightwright.vision import VisionSpec
 
 Draw = Callable[..., str]
 HEADER = "assistant_prefix_format: '<DOMAIN={domain}>, <TASK={task}>'"
-SUMMARY = (
-    '{"dataset": "BBU", "objects_total": 1, "统计": [{"类别": "标签", "文本": {"A": 1}}]}'
-)
+SUMMARY = '{"dataset": "BBU", "objects_total": 1, "统计": [{"类别": "标签", "文本": {"A": 1}}]}'
 
 
 @pytest.fixture
@@ -202,3 +200,79 @@ def test_the_wrong_kind_of_record_is_named(
     ).config
     with pytest.raises(DataError, match=message):
         open_sets(config, make_encoder)
+
+
+def test_a_record_without_objects_is_not_learnt_as_an_empty_photograph(
+    tmp_path: Path, photograph: Callable[..., dict[str, Any]], make_encoder: MakeEncoder
+) -> None:
+    write_all(tmp_path / "train.jsonl", [photograph("a"), photograph("b", 0, SUMMARY)])
+    config = load_text(
+        f"task: {{type: dense}}\ncustom: {{train_jsonl: {tmp_path}/train.jsonl}}"
+    ).config
+    with pytest.raises(DataError, match="no objects") as error:
+        open_sets(config, make_encoder)
+    assert error.value.where == "train.jsonl:2 record 1 (b): record 'b'"
+
+
+def test_a_crowded_record_is_measured_inside_its_limits(
+    tmp_path: Path,
+    photograph: Callable[..., dict[str, Any]],
+    tokenizer: ChatTokenizer,
+    spec: VisionSpec,
+) -> None:
+    crowd = photograph("crowd")
+    # More than an answer holds, and far more than the limit of tokens.
+    crowd["objects"] = [{"desc": "x" * (n % 7 + 1), "bbox_2d": [0, 0, 8, 8]} for n in range(1500)]
+    write_all(tmp_path / "bbu.jsonl", [photograph("a")])
+    write_all(tmp_path / "lvis.jsonl", [crowd])
+    mixture = (
+        "targets:\n  - {name: bbu, train_jsonl: bbu.jsonl, template: target_dense_bbu}\n"
+        "sources:\n  - {name: lvis, train_jsonl: lvis.jsonl, template: source_dense, ratio: 1, "
+        "max_objects_per_image: 3}\n"
+    )
+
+    def make(arrange: Arrange) -> Encoder:
+        return Encoder(tokenizer, spec, arrange, max_length=4096)
+
+    sets = open_sets(config_of(tmp_path, mixture), make)
+    drawn = [sets.train[Pick(1, epoch, 0, 0.0)].encoded.length for epoch in range(20)]
+    assert max(drawn) <= sets.lengths.total[1]
+    assert any(note == "lvis: 1 of 1 records have over 3 objects: so many of them are learnt, "
+               "drawn anew in each epoch" for note in sets.notes)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written_there", "now"),
+    [
+        ("max_objects_per_image: 2", "max_objects_per_image: 3"),
+        ("template: target_dense_bbu", "template: target_dense"),
+        ("ratio: 0.5,", "ratio: 0.5, user_prompt: Which?,"),
+        ("ratio: 0.5,", "ratio: 0.5, augmentation_enabled: true,"),
+    ],
+)
+def test_a_mixture_that_handles_its_records_otherwise_is_another(
+    written_there: str, now: str, written: Path, make_encoder: MakeEncoder
+) -> None:
+    before = open_sets(config_of(written, MIXTURE), make_encoder).train.digest
+    assert before == open_sets(config_of(written, MIXTURE), make_encoder).train.digest
+    changed = MIXTURE.replace(written_there, now)
+    assert before != open_sets(config_of(written, changed), make_encoder).train.digest
+
+
+def test_the_score_of_the_held_out_records_picks_the_best(
+    written: Path, make_encoder: MakeEncoder
+) -> None:
+    mixture = (
+        "targets:\n"
+        "  - {name: irrelevant_summary, dataset: bbu, train_jsonl: none.jsonl, "
+        "val_jsonl: none.jsonl, template: summary_bbu}\n"
+    )
+    config = config_of(written, mixture)
+    config = config.model_copy(
+        update={"training": config.training.model_copy(update={"eval_strategy": "epoch"})}
+    )
+    sets = open_sets(config, make_encoder)
+    # The YAML's custom keys made its task dense.
+    assert config.task.type == "dense"
+    assert sets.marked_kind("dense") == "summary"
+    assert sets.marked_kind("summary") == "summary"

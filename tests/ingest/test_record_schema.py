@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 
-from sightwright.ingest.record_schema import FILE, record_schema
+from sightwright.errors import DataError
+from sightwright.ingest.record_schema import FILE, FILES, SCHEMAS, inspection_schema, record_schema
 from sightwright.ingest.validate import Validator
+from sightwright.inspection_records import InspectionLine, read_inspection_record
 from sightwright.jsonl import Line
 
 KEPT = Path(__file__).parents[2] / "schemas" / FILE
@@ -42,11 +45,12 @@ GOOD: list[dict[str, Any]] = [
 ]
 
 
-def test_the_schema_of_the_repository_is_generated() -> None:
-    assert (
-        KEPT.read_text(encoding="utf-8")
-        == json.dumps(record_schema(), ensure_ascii=False, indent=2) + "\n"
-    ), "run: sightwright data schema --out schemas/qwen_vl_pdf_extract.schema.json"
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_the_schemas_of_the_repository_are_generated(kind: str) -> None:
+    kept = (KEPT.parent / FILES[kind]).read_text(encoding="utf-8")
+    assert kept == json.dumps(SCHEMAS[kind](), ensure_ascii=False, indent=2) + "\n", (
+        f"run: sightwright data schema --kind {kind} --out schemas/{FILES[kind]}"
+    )
 
 
 def test_it_is_draft_2020_12_and_says_the_contract() -> None:
@@ -98,3 +102,77 @@ def test_schema_and_reader_agree(record: dict[str, Any]) -> None:
             continue
         assert reader_accepts(change) == verdicts[-1], change
     assert len(verdicts) > 100 and 5 < sum(verdicts) < len(verdicts) / 2
+
+
+# Photographs
+
+PHOTOGRAPHS: list[dict[str, Any]] = [
+    {
+        "id": "a",
+        "images": ["a.png"],
+        "width": 40,
+        "height": 30,
+        "objects": [
+            {"desc": "类别=标签,文本=5G", "bbox_2d": [1, 2, 3.5, 4]},
+            {"desc": "shield/clear", "poly_points": 3, "poly": [0, 0, 9, 0, 9, 9]},
+            {"desc": "cable", "line_points": 2, "line": [0, 0, 40, 30]},
+            {"desc": "plate", "quad": [0, 0, 9, 0, 9, 9, 0, 9]},
+        ],
+        "summary": None,
+        "meta": {"source": "x"},
+    },
+    {
+        "images": ["a.png"],
+        "width": 40,
+        "height": 30,
+        "objects": [],
+        "summary": "one line",
+        "metadata": None,
+    },
+]
+# What no schema can say of a line, by the words of the reader.
+BEYOND = (
+    "outside the image", "different points", "numbers", "no area", "crosses itself", "no length",
+    "is not left", "_points' says", "'summary' is one line", "names no file",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("record", PHOTOGRAPHS)
+def test_schema_reader_and_types_agree_on_photographs(record: dict[str, Any]) -> None:
+    """On hundreds of records, each with one change."""
+    validator = jsonschema.Draft202012Validator(inspection_schema())
+    changes = [record, *damaged(copy.deepcopy(record)), *_odd(record)]
+    verdicts: list[bool] = []
+    for change in changes:
+        data = json.dumps(change).encode()
+        verdicts.append(validator.is_valid(change))
+        why = _refusal(change)
+        if why is None:
+            assert verdicts[-1], change
+            msgspec.json.decode(data, type=InspectionLine)
+        elif not any(words in why for words in BEYOND):
+            assert not verdicts[-1], (change, why)
+        if not verdicts[-1]:
+            assert why is not None, change
+    assert len(verdicts) > 100 and 5 < sum(verdicts) < len(verdicts) / 2
+
+
+def _refusal(value: object) -> str | None:
+    try:
+        read_inspection_record(value)
+    except DataError as error:
+        return error.message
+    return None
+
+
+def _odd(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Descriptions and shapes that are nearly right."""
+    box = {"bbox_2d": [0, 0, 3, 3]}
+    for desc in ("a, b", "a ,b", "a / b", " a", "a ", "a  b", "a\nb", "a\tb", "\r", "\u3000", "é"):
+        yield {**record, "objects": [{"desc": desc, **box}]}
+    for more in ({"line": [0, 0, 1, 1]}, {"poly_points": 3}, {"line_points": 2}, {"groups": 1}):
+        yield {**record, "objects": [{"desc": "a", **box, **more}]}
+    for shape in ({"poly": [0, 0, 9, 0]}, {"line": [0, 0]}, {"quad": [0, 0, 9, 0, 9, 9]}, {}):
+        yield {**record, "objects": [{"desc": "a", **shape}]}
+    yield {**record, "meta": {}, "metadata": {}}
+    yield {**record, "summary": " "}

@@ -6,7 +6,8 @@ import pytest
 
 from sightwright import jsonl
 from sightwright.errors import DataError
-from sightwright.ingest.stats import FileStats, Spread, file_stats
+from sightwright.ingest.spread import Spread
+from sightwright.ingest.stats import FileStats, file_stats
 
 
 def record(record_id: str, answer: object, *images: str, prompt: str = "Read.") -> dict[str, Any]:

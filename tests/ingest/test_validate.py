@@ -121,3 +121,88 @@ def test_images_need_not_exist_when_told_so(tmp_path: Path) -> None:
 def test_without_a_schema_any_object_will_do(tmp_path: Path) -> None:
     path = write(tmp_path / "x.jsonl", record(answer='{"anything":1}'))
     assert list(Validator().check([path])) == []
+
+
+# Photographs
+
+
+def photograph(record_id: str = "p", **changes: object) -> dict[str, Any]:
+    value = {"id": record_id, "images": ["a.png"], "width": 4, "height": 4}
+    objects = [{"desc": "类别=标签,文本=5G", "bbox_2d": [0, 0, 3, 3]}]
+    return {**value, "objects": objects, **changes}
+
+
+CHAT = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
+
+
+@pytest.mark.parametrize("closely", [False, True])
+def test_kinds_are_told_apart_and_counted(tmp_path: Path, closely: bool) -> None:
+    summary = {"images": ["a.png"], "width": 4, "height": 4, "summary": "无关图片"}
+    nameless = {key: held for key, held in photograph().items() if key != "id"}
+    lines = [photograph("a"), nameless, nameless, summary, CHAT, record("c"), "{"]
+    validator = Validator(closely=closely)
+    (problem,) = validator.check([write(tmp_path / "x.jsonl", *lines)])
+    assert problem.line == 7
+    assert validator.kinds == {"dense": 3, "summary": 1, "chat": 2, "unreadable": 1}
+    assert validator.num_records == 7
+
+
+@pytest.mark.parametrize("closely", [False, True])
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (photograph(width=5), "x.jsonl:1 (p): a.png is 4x4 pixels, and the record says 5x4"),
+        (photograph(images=["b.png"]), "x.jsonl:1 (p): b.png: no such image file"),
+        (photograph(images=["a.png", "a.png"]), "x.jsonl:1 (p): 'images' holds 2 images; a record"),
+        (photograph(objects=[]), "x.jsonl:1 (p): 'objects' is a list; it may be empty"),
+        (photograph(groups={}), "x.jsonl:1 (p): 'groups' has no place in a record"),
+        (
+            photograph(objects=[{"desc": "a, b", "bbox_2d": [0, 0, 3, 3]}]),
+            "x.jsonl:1 (p): object 1: 'desc' has a space after a comma: 'a, b'",
+        ),
+        (
+            photograph(objects=[{"desc": "a", "bbox_2d": [0, 0, 3, 9]}]),
+            "x.jsonl:1 (p): object 1: (3, 9) and 1 more outside the image of 4x4",
+        ),
+        (
+            photograph(summary='{"dataset":"RRU","objects_total":1}'),
+            "x.jsonl:1 (p): the summary: ",
+        ),
+    ],
+)
+def test_each_breach_of_a_photograph_is_one_line(
+    tmp_path: Path, line: dict[str, Any], complaint: str, closely: bool
+) -> None:
+    path = write(tmp_path / "x.jsonl", line)
+    (found,) = Validator(closely=closely).check([path])
+    assert str(found).replace(f"{tmp_path}/", "").startswith(complaint)
+    assert "\n" not in str(found)
+
+
+def test_ids_are_unique_across_kinds_too(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", photograph("a"), record("a"), photograph("a"))
+    assert [text.split(": ", 1)[1] for text in complaints(path)] == [
+        f"duplicate id, first at {path.name}:1"
+    ] * 2
+
+
+def test_conversations_beside_photographs_are_chat(tmp_path: Path) -> None:
+    first = write(tmp_path / "x.jsonl", photograph("a"), CHAT)
+    assert complaints(first) == []
+    # In a file that begins with one, they are extraction's, unless they are said to be chat.
+    second = write(tmp_path / "y.jsonl", CHAT, photograph("b"))
+    (found,) = complaints(second)
+    assert "no 'id'" in found and "not JSON only" in found and "no image" in found
+    assert list(Validator(chat=True).check([second])) == []
+    # What stands in one file says nothing of the next.
+    assert len(list(Validator().check([first, second]))) == 1
+
+
+def test_chat_still_has_an_answer_and_its_images(tmp_path: Path) -> None:
+    asked = {"messages": CHAT["messages"][:1]}
+    lost = record("c", "yes", "none.png")
+    path = write(tmp_path / "x.jsonl", photograph("a"), asked, lost, lost)
+    found = complaints(path)
+    assert found[0] == "x.jsonl:2: the last message is the user's, not the assistant's answer"
+    assert found[1] == "x.jsonl:3 (c): none.png: no such image file"
+    assert "duplicate id" in found[2] and len(found) == 3

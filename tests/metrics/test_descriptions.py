@@ -28,6 +28,8 @@ def said(desc: str) -> tuple[str, dict[str, set[str]]]:
         ("类别=电线,松散", "电线", {"备注": {"松散"}}),
         ("类别=电线,捆扎=整齐,捆扎=乱", "电线", {"捆扎": {"整齐", "乱"}}),
         ("类别=电线,捆扎=", "电线", {}),
+        # One object is of one class: what is named beside the first is not hidden.
+        ("类别=电线,类别=标签,类别=电线", "电线", {"类别": {"标签"}}),
         # Levels of the first contract.
         ("BBU设备/华为,部分/有风挡", "BBU设备", {"1": {"华为", "部分"}, "2": {"有风挡"}}),
         ("traffic light", "traffic light", {}),

@@ -126,28 +126,6 @@ def test_an_unreadable_answer_says_why() -> None:
     assert summarise([found], bootstrap_samples=0).readable == 0.0
 
 
-def test_the_count_of_objects() -> None:
-    scores = summarise([mark(GOLD[:1]), mark((*GOLD, CAT))], bootstrap_samples=0)
-    assert (scores.count_error, scores.count_bias) == (2.0, -1.0)
-
-
-def test_sums_come_before_shares() -> None:
-    # 1 of 1 and 0 of 3: F1 over the set is 2/(2 + 3), not the mean of 1 and 0.
-    marks = [mark([CAT], [CAT]), mark((), [DOG, LEAD, YARD])]
-    scores = summarise(marks, bootstrap_samples=200)
-    assert scores.all_place.f1_50 == pytest.approx(0.4)
-    assert scores.place["line"].f1_50 == 0.0
-    interval = scores.intervals["place_f1_50"]
-    assert interval.low == 0.0
-    assert interval.high == 1.0
-    assert summarise(marks, bootstrap_samples=200).intervals == scores.intervals
-
-
-def test_nothing_marked() -> None:
-    with pytest.raises(ValueError, match="no images"):
-        summarise([])
-
-
 def test_the_tolerance_of_lines() -> None:
     beside = thing(LEAD.desc, Line(((0, 53), (60, 53))))
     assert mark([beside], [LEAD]).place["line"].hits[0] == 0

@@ -9,6 +9,7 @@ from sightwright.geometry import Box, Geometry, Line, Polygon
 from sightwright.metrics.matching import (
     THRESHOLDS,
     default_tolerance,
+    hits,
     match,
     same_kind,
     similarities,
@@ -98,6 +99,18 @@ def test_the_most_pairs_not_the_greediest() -> None:
 def test_a_threshold_is_reached_by_equality() -> None:
     assert match(np.array([[0.75]]), 0.75) == [(0, 0)]
     assert match(np.array([[0.3 / 0.4]]), 0.75) == [(0, 0)]
+
+
+def test_hits_fall_with_the_threshold() -> None:
+    assert hits(np.array([[0.9, 0.6], [0.7, 0.0]])) == (2, 2, 2, 1, 1, 1, 1, 1, 1, 0)
+    assert hits(np.array([[0.7 - 1e-12]])) == (1,) * 5 + (0,) * 5
+    assert hits(np.zeros((0, 2))) == (0,) * 10
+
+
+@given(st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=4))
+def test_hits_are_those_of_the_matching(rows: list[list[float]]) -> None:
+    scores = np.array(rows)
+    assert hits(scores) == tuple(len(match(scores, threshold)) for threshold in THRESHOLDS)
 
 
 def test_favour_decides_between_equals_alone() -> None:

@@ -8,7 +8,7 @@ import pytest
 from sightwright.config.fusion import FusedSet
 from sightwright.geometry import Box, Line, Polygon
 from sightwright.inspection_records import DenseObject
-from sightwright.sampling.caps import boxes_for_large_polygons, capped, limit_objects
+from sightwright.sampling.caps import boxes_for_large_polygons, capped, limit_objects, longest
 
 TEN = tuple(DenseObject(f"o{i}", Box(i, 0, i + 1, 1)) for i in range(10))
 PENTAGON = Polygon(((5, 0), (10, 4), (8, 9), (2, 9), (0, 4)))
@@ -85,3 +85,15 @@ def test_both_limits_of_an_entry_are_counted() -> None:
     assert (len(limited.objects), limited.num_boxed, limited.num_left_out) == (8, 1, 3)
     free = limit_objects(objects, ENTRY, seed=1, epoch=0, key="a")
     assert (free.objects, free.num_boxed, free.num_left_out) == (objects, 0, 0)
+
+
+def test_the_longest_that_the_limits_may_leave() -> None:
+    texts = ("aa", "aaaa", "a", "aaa")
+    some = tuple(DenseObject(text, Box(0, 0, 1, 1)) for text in texts)
+    entry = replace(ENTRY, max_objects=2, poly_max_points=4)
+    assert names(longest(some, entry)) == ["aaaa", "aaa"]
+    assert longest(some, replace(ENTRY, max_objects=4)) == some
+    # A polygon that becomes a box is no longer a long one.
+    large = (DenseObject("b", PENTAGON), *some)
+    assert names(longest(large, entry)) == ["aaaa", "aaa"]
+    assert names(longest(large, replace(entry, poly_max_points=None))) == ["b", "aaaa"]

@@ -129,6 +129,15 @@ def test_a_shape_is_in_its_one_spelling_on_the_grid_too() -> None:
             Polygon(((1000, 1000), (3000, 1001), (2000, 1001))),
             '"poly": [[250, 250], [750, 250], [750, 251], [250, 251]]',
         ),
+        # A slanting needle covers a line, and not the rectangle around it.
+        (
+            Polygon(((1000, 1000), (3000, 3000), (3000, 3000.5))),
+            '"poly": [[250, 250], [251, 250], [751, 750], [750, 750]]',
+        ),
+        (
+            Polygon(((4000, 400), (4000, 400.5), (2000, 2400))),
+            '"poly": [[999, 100], [1000, 100], [500, 600], [499, 600]]',
+        ),
     ],
 )
 def test_what_is_too_thin_for_the_grid_is_one_step_wide_and_named(
@@ -158,6 +167,11 @@ def test_an_object_that_cannot_be_written_is_named(shape: Geometry, why: str) ->
         TASK.target(bad)
     assert error.value.where == "record 'r1', object 2 (类别=坏)"
     assert why in error.value.message
+
+
+def test_a_ring_that_crosses_itself_is_written_and_marked() -> None:
+    bow = record(("x", Polygon(((0, 0), (400, 400), (400, 100), (0, 500)))))
+    assert TASK.mark(TASK.gold(bow), TASK.target(bow), cut=False).exact
 
 
 def test_more_objects_than_an_answer_holds() -> None:
@@ -394,7 +408,7 @@ def test_a_hostile_answer_is_bounded() -> None:
     many = {f"object_{i}": BOX for i in range(1, 10_001)}
     started = time.perf_counter()
     gold = TASK.gold(record(("x", Box(0, 0, 500, 1000)), size=(500, 2000)))
-    for text in ("{" + " " * 300_000 + "x", "<|im_end|>" * 1000, "\n" * 300_000):
+    for text in ("{" + " " * 300_000 + "x", "<|im_end|>" * 100_000, "\n" * 300_000):
         assert TASK.parse(text, 9, 9).error == "not JSON"
     commas = "类别=a" + ",b=1" * 100_000 + ",文本=" + "," * 100_000
     said = canonical.dumps({"object_1": {**BOX, "desc": commas}})

@@ -140,3 +140,8 @@ def test_a_summary_does_not_depend_on_the_order_of_the_objects(
     ]
     assert facts(summary).total() == len(said) + len(summary.get("备注", []))
     assert canonical.loads(summary_text(summary)) == summary
+
+
+def test_an_object_of_two_categories_is_refused() -> None:
+    with pytest.raises(DataError, match="object 1 .* names more than one 类别"):
+        build_summary("bbu", objects("类别=电线,类别=标签"))

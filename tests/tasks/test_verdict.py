@@ -33,7 +33,7 @@ def test_a_group_keeps_its_own_question_or_is_asked_the_tasks() -> None:
 
 
 def test_every_target_is_read_back_and_right() -> None:
-    for verdict in (FAILS, Verdict(True, "各项要求均已满足")):
+    for verdict in (FAILS, Verdict(True, "各项要求均已满足"), Verdict(False, "铭牌被覆盖")):
         given = record(verdict.text)
         assert TASK.target(given) == verdict.text
         assert TASK.gold(given) == verdict

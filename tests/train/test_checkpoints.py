@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from sightwright import canonical
 from sightwright.config.load import load_text
 from sightwright.config.resolved import dump_resolved
 from sightwright.errors import ConfigError
@@ -153,7 +154,11 @@ def test_the_same_run_may_go_on(tmp_path: Path, caplog: pytest.LogCaptureFixture
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"records": "cd"}, "custom.train_jsonl, whose records are others"),
+        (
+            {"records": "cd"},
+            "custom.train_jsonl or custom.fusion_config, whose records are others, or handled "
+            "otherwise",
+        ),
         ({"batch_size": 4}, "training.per_device_train_batch_size: 2 there, 4 here"),
         (
             {"seed": 1, "drop_last": True},
@@ -189,6 +194,31 @@ def test_sums_come_back_to_the_last_digit(tmp_path: Path) -> None:
     progress.write_sums(tmp_path, 1, sums)
     assert progress.read_sums(tmp_path, 1) == sums
     assert progress.read_sums(tmp_path, 0) is None
+
+
+def test_a_checkpoint_from_before_changes_were_counted_is_read(tmp_path: Path) -> None:
+    progress.write_sums(tmp_path, 0, progress.Sums(1.0, 4, 2.0, 5, 9, {}))
+    path = tmp_path / "sums-0.json"
+    value = canonical.loads(path.read_text())
+    del value["changes"]
+    canonical.write_json(path, value)
+    assert progress.read_sums(tmp_path, 0) == progress.Sums(1.0, 4, 2.0, 5, 9, {})
+
+
+def test_changed_handling_of_the_records_is_named(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint-3"
+    dump_resolved(load_text("custom: {train_jsonl: a.jsonl, emit_norm: norm1000}"), checkpoint)
+    now = load_text(
+        "custom: {train_jsonl: b.jsonl, emit_norm: norm100, dump_conversation_text: true, "
+        "augmentation: {enabled: true, ops: [{name: hflip}]}}\nprompts: {system: Look.}\n"
+    ).config
+    assert changed_settings(checkpoint, now) == [
+        "prompts.system: None → Look.",
+        "custom.emit_norm: norm1000 → norm100",
+        "custom.augmentation.enabled: – → True",
+        "custom.augmentation.bypass_prob: – → 0.0",
+        "custom.augmentation.ops: – → [{'name': 'hflip', 'params': {'prob': 0.5}}]",
+    ]
 
 
 def test_changed_settings_are_named(tmp_path: Path) -> None:

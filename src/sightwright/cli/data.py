@@ -7,6 +7,8 @@ import typer
 
 from sightwright.cli import data_files
 from sightwright.cli.counts import counted
+from sightwright.cli.data_doctor import doctor
+from sightwright.cli.data_fuse import fuse
 from sightwright.cli.data_show import show
 from sightwright.cli.paths import given_path
 
@@ -22,13 +24,15 @@ app.command("stats")(data_files.stats)
 app.command("convert")(data_files.convert)
 app.command("schema")(data_files.schema)
 app.command("show")(show)
+app.command("fuse")(fuse)
+app.command("doctor")(doctor)
 
 
 @app.command("validate")
 def validate(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE", parser=given_path, help="JSONL of extraction records."),
+        typer.Argument(metavar="FILE", parser=given_path, help="JSONL of records."),
     ],
     schema: Annotated[
         Path | None,
@@ -41,19 +45,25 @@ def validate(
             help="Whether image files must exist; http(s) images are not fetched.",
         ),
     ] = True,
+    chat: Annotated[
+        bool,
+        typer.Option("--chat", help="Any conversation will do: no id, image or JSON is needed."),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Check every record: contract, answer, id, images. Any style is read (see data convert).
 
-    Each bad line is printed as `file:line (id): why`, and at the end OK or FAILED; exit code 2 if
-    there is a bad line.
+    Photographs with objects are told from conversations by their keys, and their size is compared
+    with the image's own. In a file that begins with one, conversations are chat. Each bad line is
+    printed as `file:line (id): why`, and at the end OK or FAILED; exit code 2 if there is a bad
+    line.
     """
     from sightwright import canonical
     from sightwright.ingest.validate import Validator
     from sightwright.logs import progress_bar
     from sightwright.schema import load_schema
 
-    validator = Validator(load_schema(schema) if schema else None, images)
+    validator = Validator(load_schema(schema) if schema else None, images, chat=chat)
     kept: list[dict[str, object]] = []
     with progress_bar("checking records", total=None) as bar:
         for problem in validator.check(files, step=bar.advance):
@@ -62,11 +72,16 @@ def validate(
             elif len(kept) < _MOST_IN_JSON:
                 kept.append(vars(problem))
     if json:
-        counts = {"records": validator.num_records, "bad": validator.num_bad}
+        counts: dict[str, object] = {"records": validator.num_records, "bad": validator.num_bad}
+        counts["kinds"] = dict(validator.kinds)
         typer.echo(canonical.dumps({"ok": not validator.num_bad, **counts, "problems": kept}))
     else:
         verdict = f"FAILED: {validator.num_bad} bad of" if validator.num_bad else "OK:"
-        typer.echo(f"{verdict} {counted(validator.num_records, 'record')}")
+        kinds = dict(validator.kinds.most_common())
+        told = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+        # Of conversations alone, as ever, there is nothing to tell apart.
+        told = f": {told}" if set(kinds) & {"dense", "summary"} else ""
+        typer.echo(f"{verdict} {counted(validator.num_records, 'record')}{told}")
     if validator.num_bad:
         raise typer.Exit(2)
 

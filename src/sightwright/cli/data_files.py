@@ -13,7 +13,8 @@ from sightwright.cli.paths import given_path
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sightwright.ingest.stats import FileStats, Spread
+    from sightwright.ingest.spread import Spread
+    from sightwright.ingest.stats import FileStats
     from sightwright.record_formats import RecordFormat
 
 T = TypeVar("T")
@@ -177,8 +178,13 @@ def _last(items: Iterable[T]) -> T:
 
 
 def _stats_tables(found: "FileStats") -> "list[Table]":
+    photographs = found.photographs
+    if photographs.num_records == found.num_records - found.num_unread:
+        return _photograph_tables(found)
     counts = _table("", "records")
     counts.add_row("records", str(found.num_records))
+    if photographs.num_records:
+        counts.add_row("  photographs with objects", str(photographs.num_records))
     for style, number in found.styles.most_common():
         counts.add_row(f"  in the style of {style}", str(number))
     counts.add_row("missing image", str(found.num_without_image))
@@ -196,7 +202,36 @@ def _stats_tables(found: "FileStats") -> "list[Table]":
     filled = _table("answer's key", "not null in")
     for key, number in found.filled.items():
         filled.add_row(key, str(number))
-    return [table for table in (counts, extensions, spreads, filled) if table.row_count]
+    tables = [table for table in (counts, extensions, spreads, filled) if table.row_count]
+    return tables + (_photograph_tables(found)[1:] if photographs.num_records else [])
+
+
+def _photograph_tables(found: "FileStats") -> "list[Table]":
+    from rich.text import Text
+
+    from sightwright.draw.overlay import shown
+
+    photographs = found.photographs
+    counts = _table("", "records")
+    counts.add_row("records", str(found.num_records))
+    counts.add_row("with a summary", str(photographs.num_summaries))
+    counts.add_row("cannot be read", str(found.num_unread))
+    spreads = _table("a photograph", "min", "p50", "p95", "max")
+    _add_spread(spreads, "thousands of pixels", photographs.pixels)
+    _add_spread(spreads, "objects", photographs.objects)
+    _add_spread(spreads, "points of a polygon or line", photographs.points)
+    _add_spread(spreads, "characters of a description", photographs.desc_characters)
+    _add_spread(spreads, "characters of a summary", photographs.summary_characters)
+    geometries = _table("geometry", "objects")
+    for kind, number in photographs.geometries.most_common():
+        geometries.add_row(kind, str(number))
+    classes = _table("class", "objects")
+    for name, number in photographs.classes.most_common(_MOST_PRINTED):
+        classes.add_row(Text(shown(name)), str(number))
+    left = sum(sorted(photographs.classes.values(), reverse=True)[_MOST_PRINTED:])
+    if left := left + photographs.num_of_other_classes:
+        classes.add_row("all others", str(left))
+    return [table for table in (counts, spreads, geometries, classes) if table.row_count]
 
 
 def _add_spread(table: "Table", name: str, spread: "Spread") -> None:
@@ -237,17 +272,28 @@ def example(
 
 
 def schema(
+    kind: Annotated[
+        str,
+        typer.Option(metavar="KIND", help="extraction, inspection, bbu-summary or rru-summary."),
+    ] = "extraction",
     out: Annotated[
         Path | None, typer.Option(parser=given_path, metavar="FILE", help="Write it here.")
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Print the JSON Schema (draft 2020-12) of a record, made from the types that read it."""
-    from sightwright import canonical
-    from sightwright.ingest.record_schema import record_schema
+    """Print the JSON Schema (draft 2020-12) of a record, made from the types that read it.
 
+    A record of extraction, a photograph with its objects (inspection), or what the summary of a
+    photograph of BBU or RRU equipment holds.
+    """
+    from sightwright import canonical
+    from sightwright.errors import DataError
+    from sightwright.ingest.record_schema import SCHEMAS
+
+    if kind not in SCHEMAS:
+        raise DataError(f"--kind {kind!r} is none of {', '.join(SCHEMAS)}")
     if out is None:
-        typer.echo(canonical.dumps(record_schema()))
+        typer.echo(canonical.dumps(SCHEMAS[kind]()))
         return
-    canonical.write_json(out, record_schema())
+    canonical.write_json(out, SCHEMAS[kind]())
     typer.echo(canonical.dumps({"schema": str(out)}) if json else str(out))

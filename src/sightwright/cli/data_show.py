@@ -1,5 +1,6 @@
 """`sightwright data show`: records as a person sees them, and as the model does."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,9 +10,15 @@ from sightwright.cli.counts import counted
 from sightwright.cli.paths import given_path
 
 if TYPE_CHECKING:
-    from sightwright.data.encode import Encoder
+    from sightwright.cli.show_views import View
+    from sightwright.config.schema import Config
+    from sightwright.data.show_picture import DrawnRecords
 
 _MOST_RECORDS = 1000
+_MOST_ON_A_PICTURE = 100
+_MOST_VERSIONS = 63
+_MOST_PRINTED = 20
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def show(
@@ -19,7 +26,12 @@ def show(
         Path, typer.Argument(parser=given_path, metavar="FILE", help="JSONL of records.")
     ],
     out: Annotated[
-        Path, typer.Option(parser=given_path, metavar="FILE", help="The HTML file to write.")
+        Path,
+        typer.Option(
+            parser=given_path,
+            metavar="FILE",
+            help="The file to write: HTML, or a picture (.png, .jpg, .webp) of the objects.",
+        ),
     ],
     limit: Annotated[
         int, typer.Option(help="The first so many records.", min=1, max=_MOST_RECORDS)
@@ -35,6 +47,15 @@ def show(
             help="YAML of a training run: shows the records as that run would learn them.",
         ),
     ] = None,
+    augment: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Draw what the augmentation of --config makes of a record in N epochs.",
+            min=0,
+            max=_MOST_VERSIONS,
+        ),
+    ] = 0,
     model: Annotated[
         str | None, typer.Option(help="Whose tokens to show: a model's folder, a hub id, or tiny.")
     ] = None,
@@ -43,93 +64,155 @@ def show(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Draw records on an HTML sheet: pages beside the answer, tokens coloured by what is learnt.
+    """Draw records: an HTML sheet with pages or photographs beside what is to be answered.
 
-    One file that loads nothing and runs no script. Exit code 2 if a record is faulty or reaches the
-    length limit of --config; the sheet says why.
+    The sheet is one file that loads nothing and runs no script; with --config it has the answer
+    that is learnt, and tokens coloured by what the loss falls on. A picture shows photographs with
+    their objects: one record as it is, several as a contact sheet. Exit code 2 if a record is
+    faulty or reaches the length limit of --config; the sheet says why.
     """
-    from sightwright import canonical
-    from sightwright.data.show import make_sheet, summary
+    settings = _settings(config, model, max_pixels, augment)
+    if out.suffix.lower() not in _PICTURES:
+        view = _view(settings, config, augment, model, max_pixels)
+        _write_sheet(file, out, view, limit, ids or (), as_json=json)
+    elif augment:
+        assert settings is not None
+        _write_versions(file, out, settings, augment, ids or (), as_json=json)
+    else:
+        _write_picture(file, out, settings, limit, ids or (), as_json=json)
+
+
+def _settings(
+    config: Path | None, model: str | None, max_pixels: int | None, augment: int
+) -> "Config | None":
+    """The YAML read, if there is one.
+
+    Raises:
+        ConfigError: options that contradict it, or want it.
+    """
+    from sightwright.config.load import load_config
     from sightwright.errors import ConfigError
 
-    if config is not None and (model is not None or max_pixels is not None):
+    if config is None:
+        if augment:
+            raise ConfigError(
+                "--augment draws the augmentation of a run",
+                remedy="give --config with custom.augmentation",
+            )
+        return None
+    if model is not None or max_pixels is not None:
         raise ConfigError(
             "--config brings the model and its pixels",
             remedy="give --config alone, or --model and --max-pixels without it",
         )
-    if config is not None:
-        encoder, about, max_length = _as_trained(config)
-    else:
-        encoder, about = _as_stored(model or "tiny", max_pixels)
-        max_length = None
+    return load_config(config).config
+
+
+def _view(
+    settings: "Config | None",
+    config: Path | None,
+    augment: int,
+    model: str | None,
+    max_pixels: int | None,
+) -> "View":
+    from sightwright.cli.show_views import as_stored, as_trained
+
+    if settings is None or config is None:
+        return as_stored(model or "tiny", max_pixels)
+    return as_trained(settings, config, augment)
+
+
+def _write_sheet(
+    file: Path, out: Path, view: "View", limit: int, ids: Sequence[str], *, as_json: bool
+) -> None:
+    from sightwright import canonical
+    from sightwright.data.show import make_sheet, summary
+
     sheet = make_sheet(
-        file, encoder, about=about, limit=limit, ids=ids or (), max_length=max_length
+        file, view.how, about=view.about, limit=limit, ids=ids, max_length=view.max_length
     )
     canonical.write_text(out, sheet.page)
-    outcome = summary(sheet)
-    if json:
-        typer.echo(canonical.dumps({"out": str(out), **outcome}))
+    if as_json:
+        typer.echo(canonical.dumps({"out": str(out), **summary(sheet)}))
     else:
         typer.echo(f"{out}: {counted(len(sheet.cards), 'record')}")
         for card in sheet.over_length:
-            typer.echo(f"{card.place} ({card.id}): reaches the limit of {max_length} tokens")
+            typer.echo(f"{card.place} ({card.id}): reaches the limit of {view.max_length} tokens")
         for card in sheet.faulty:
             typer.echo(f"{card.place} ({card.id}): {card.problem}")
     if sheet.faulty or sheet.over_length:
         raise typer.Exit(2)
 
 
-def _as_stored(model: str, max_pixels: int | None) -> "tuple[Encoder, dict[str, str]]":
-    """The records' own turns, in a model's tokens."""
-    import sys
+def _write_picture(
+    file: Path,
+    out: Path,
+    settings: "Config | None",
+    limit: int,
+    ids: Sequence[str],
+    *,
+    as_json: bool,
+) -> None:
+    from sightwright import canonical
+    from sightwright.data.show_picture import draw_records, write_picture
+    from sightwright.errors import DataError
 
-    from sightwright.data.encode import Encoder, arrange_chat
-    from sightwright.model.load import load_chat_tokenizer, load_vision_spec, resolve_folder
-    from sightwright.vision import PixelPolicy
-
-    folder = resolve_folder(model)
-    spec = load_vision_spec(folder)
-    if max_pixels is not None:
-        pixels = PixelPolicy(min(spec.pixels.min_pixels, max_pixels), max_pixels)
-        spec = load_vision_spec(folder, pixels)
-    tokenizer = load_chat_tokenizer(folder)
-    encoder = Encoder(tokenizer, spec, arrange_chat(None), max_length=sys.maxsize)
-    return encoder, {"model": model, "pixels": f"at most {spec.pixels.max_pixels:,} an image"}
-
-
-def _as_trained(path: Path) -> "tuple[Encoder, dict[str, str], int | None]":
-    """What the run of a YAML makes of the records, and its length limit."""
-    import sys
-    from collections import Counter
-
-    from sightwright.config.load import load_config
-    from sightwright.data.conversations import arrange_of, extract_task_of, pixels_of
-    from sightwright.data.encode import Encoder
-    from sightwright.errors import ConfigError
-    from sightwright.model.load import load_chat_tokenizer, load_vision_spec, resolve_folder
-    from sightwright.tasks.extract import DEFAULT_PROMPT
-
-    config = load_config(path).config
-    if config.model.model is None:
-        raise ConfigError(
-            "no model, so no tokens", where=f"{path}: model.model", remedy="name one, e.g. tiny"
+    ordering = settings.custom.object_ordering_policy if settings else "reference_point"
+    if max(limit, len(ids)) > _MOST_ON_A_PICTURE:
+        raise DataError(
+            f"a picture holds {_MOST_ON_A_PICTURE} records at most", remedy="write HTML"
         )
-    folder = resolve_folder(config.model.model, config.model.model_revision)
-    spec = load_vision_spec(folder, pixels_of(config, load_vision_spec(folder).pixels))
-    # Records keep their own instruction, so which one is the commonest changes nothing here.
-    is_extraction = config.task.type == "extract"
-    task = extract_task_of(config, Counter([DEFAULT_PROMPT])) if is_extraction else None
-    encoder = Encoder(
-        load_chat_tokenizer(folder),
-        spec,
-        arrange_of(config, task),
-        max_length=sys.maxsize,
-        supervise=config.template.supervise,
+    drawn = draw_records(file, limit=limit, ids=ids, ordering=ordering)
+    write_picture(out, drawn.picture())
+    if as_json:
+        value = {"out": str(out), "records": len(drawn.names), "objects": drawn.num_objects}
+        faulty = [vars(fault) for fault in drawn.faulty]
+        typer.echo(canonical.dumps({**value, "faulty": faulty, "unwritten": drawn.unwritten}))
+    else:
+        _print_drawn(out, drawn)
+    if drawn.faulty:
+        raise typer.Exit(2)
+
+
+def _print_drawn(out: Path, drawn: "DrawnRecords") -> None:
+    from sightwright.draw.fonts import VARIABLE
+    from sightwright.draw.overlay import shown
+
+    objects = counted(drawn.num_objects, "object")
+    typer.echo(f"{out}: {counted(len(drawn.names), 'record')} with {objects}")
+    for fault in drawn.faulty:
+        typer.echo(f"{fault.place} ({fault.id}): {fault.why}")
+    if not drawn.unwritten:
+        return
+    number = counted(len(drawn.unwritten), "description")
+    typer.echo(
+        f"no font here can write {number}, whose objects have their number alone "
+        f"({VARIABLE} may name a font):"
     )
-    about = {
-        "config": str(path),
-        "task": config.task.type,
-        "model": config.model.model,
-        "pixels": f"at most {spec.pixels.max_pixels:,} an image",
-    }
-    return encoder, about, config.template.max_length
+    for line in drawn.unwritten[:_MOST_PRINTED]:
+        typer.echo(f"  {shown(line, 200)}")
+    if (left := len(drawn.unwritten) - _MOST_PRINTED) > 0:
+        typer.echo(f"  … and {left} more")
+
+
+def _write_versions(
+    file: Path,
+    out: Path,
+    settings: "Config",
+    augment: int,
+    ids: Sequence[str],
+    *,
+    as_json: bool,
+) -> None:
+    """The record that is named, else the first."""
+    from sightwright import canonical
+    from sightwright.data.show_picture import open_first, write_picture
+    from sightwright.data.show_versions import versions_of
+
+    record, image = open_first(file, ids)
+    write_picture(out, versions_of(settings, augment)(image, record))
+    name = record.id or record.images[0]
+    if as_json:
+        typer.echo(canonical.dumps({"out": str(out), "record": name, "versions": augment}))
+    else:
+        typer.echo(f"{out}: {name} and {counted(augment, 'version')} of it")

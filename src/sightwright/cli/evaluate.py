@@ -1,5 +1,9 @@
-"""`sightwright eval`: answer every record of a set and mark the answers field by field."""
+"""`sightwright eval`: answer every record of a set and mark the answers.
 
+Documents are marked field by field; photographs and groups of them as `evaluate_inspection` has it.
+"""
+
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,14 +14,25 @@ from sightwright.cli.paths import given_path, make_output_folder
 from sightwright.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sightwright.certificate import Certificate
     from sightwright.evaluate.asking import Asking, Wishes
+    from sightwright.evaluate.inspection_asking import InspectionWishes
     from sightwright.evaluate.run import Evaluation
+    from sightwright.infer.transformers_engine import TransformersEngine
+    from sightwright.record_formats import Record
     from sightwright.records import ChatRecord
+    from sightwright.vision import PixelPolicy
 
 
 class Order(StrEnum):
     image_first = "image_first"
     instruction_first = "instruction_first"
+
+
+class InspectionTask(StrEnum):
+    dense = "dense"
+    summary = "summary"
+    verdict = "verdict"
 
 
 def _file(help: str) -> Any:
@@ -28,7 +43,7 @@ def _folder(help: str) -> Any:
     return typer.Option(parser=given_path, metavar="DIR", help=help)
 
 
-_Data = Annotated[Path, _file("JSONL of chat records with their labels.")]
+_Data = Annotated[Path, _file("JSONL of records with their labels.")]
 _Model = Annotated[
     str | None,
     typer.Option(help="A model's folder, a hub id, or tiny; by default --adapters' base."),
@@ -36,6 +51,13 @@ _Model = Annotated[
 _Adapters = Annotated[Path | None, _folder("An adapter's folder, or a run folder.")]
 _Schema = Annotated[
     Path | None, _file("JSON Schema of the answers; by default the one trained with.")
+]
+_Task = Annotated[
+    InspectionTask | None,
+    typer.Option(help="What is asked of photographs; by default as trained, else by the records."),
+]
+_Config = Annotated[
+    Path | None, _file("YAML of a run of photographs: ask and mark as that run does.")
 ]
 _Out = Annotated[Path | None, _folder("Folder for report.html, report.json and predictions.jsonl.")]
 _Html = Annotated[
@@ -76,6 +98,8 @@ def evaluate(
     model: _Model = None,
     adapters: _Adapters = None,
     schema: _Schema = None,
+    task: _Task = None,
+    config: _Config = None,
     out: _Out = None,
     html: _Html = True,
     html_documents: _HtmlDocuments = 50,
@@ -91,37 +115,132 @@ def evaluate(
     device: _Device = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Answer and mark a set of records: precision, recall and F1 of every field.
+    """Answer and mark a set of records: fields of documents, objects, summaries, verdicts.
 
-    With --out: report.html for people (scores, worst fields, wrong documents beside their pages),
-    report.json and predictions.jsonl for programs, `compare` and `calibrate`.
+    Documents get precision, recall and F1 of every field; objects F1 by place and class;
+    summaries F1 of their facts; verdicts accuracy and the two ways to be wrong.
+
+    With --out: report.html for people (scores, and wrong records beside their images), report.json
+    and predictions.jsonl for programs; of documents, for `compare` and `calibrate` too.
     """
-    from sightwright.evaluate import asking, run
+    from sightwright.evaluate import asking, inspection, inspection_asking
 
     checkpoint, base = _weights(model, adapters)
-    records = run.read_records(data, max_records)
+    records = inspection.read_records(data, max_records)
     _require_packages(checkpoint)
-    from sightwright.infer.transformers_engine import TransformersEngine
+    known = _certificate(checkpoint, base)
+    turn = order.value if order else None
+    photographs = inspection_asking.InspectionWishes(
+        task.value if task else None, config, prompt, turn, max_pixels, max_tokens
+    )
+    about: dict[str, object] = {"model": base, "adapters": str(checkpoint) if checkpoint else None}
+    run = _Run(base, checkpoint, known, data, out, batch_size, dtype, device, as_json)
+    pictures = html_documents if html else None
+    if inspection_asking.is_inspection(photographs, known, records):
+        _refuse_document_options(schema, prompt_has_schema)
+        _evaluate_photographs(run, records, photographs, about, pictures)
+    else:
+        wishes = asking.Wishes(schema, prompt, turn, prompt_has_schema, max_pixels, max_tokens)
+        _evaluate_documents(run, _documents(records), wishes, about, pictures, constrained)
 
-    wishes = asking.Wishes(
-        schema, prompt, order.value if order else None, prompt_has_schema, max_pixels, max_tokens
-    )
-    how = _decide(wishes, records, data, checkpoint, base)
-    if out is not None:
-        make_output_folder(out)
-    engine = TransformersEngine.from_folder(
-        base, adapters=checkpoint, dtype=dtype, device=device, pixels=how.pixels
-    )
+
+@dataclass(frozen=True)
+class _Run:
+    """What both kinds of evaluation are given alike."""
+
+    base: str
+    checkpoint: Path | None
+    known: "Certificate | None"
+    data: Path
+    out: Path | None
+    batch_size: int
+    dtype: str
+    device: str | None
+    as_json: bool
+
+    def engine(self, pixels: "PixelPolicy") -> "TransformersEngine":
+        from sightwright.infer.transformers_engine import TransformersEngine
+
+        return TransformersEngine.from_folder(
+            self.base, adapters=self.checkpoint, dtype=self.dtype, device=self.device,
+            pixels=pixels,
+        )  # fmt: skip
+
+
+def _evaluate_documents(
+    given: _Run,
+    records: "list[ChatRecord]",
+    wishes: "Wishes",
+    about: dict[str, object],
+    max_documents: int | None,
+    constrained: bool,
+) -> None:
+    from sightwright.evaluate import run
+
+    how = _decide(wishes, records, given)
+    if given.out is not None:
+        make_output_folder(given.out)
     found = run.evaluate(
-        engine, records, how.task, root=data.parent, batch_size=batch_size,
-        max_tokens=how.max_tokens, constrained=constrained,
+        given.engine(how.pixels), records, how.task, root=given.data.parent,
+        batch_size=given.batch_size, max_tokens=how.max_tokens, constrained=constrained,
     )  # fmt: skip
-    about = {"model": base, "adapters": str(checkpoint) if checkpoint else None, "data": str(data)}
-    about |= {"constrained": constrained, "batch_size": batch_size, **_described(how)}
-    _print(found, about, as_json=as_json)
-    if out is not None:
-        max_documents = html_documents if html else None
-        _write(out, found, about, records, data.parent, max_documents, as_json=as_json)
+    about |= {"data": str(given.data), "constrained": constrained, "batch_size": given.batch_size}
+    about |= _described(how)
+    _print(found, about, as_json=given.as_json)
+    if given.out is not None:
+        root, as_json = given.data.parent, given.as_json
+        _write(given.out, found, about, records, root, max_documents, as_json=as_json)
+
+
+def _evaluate_photographs(
+    given: _Run,
+    records: "list[Record]",
+    wishes: "InspectionWishes",
+    about: dict[str, object],
+    max_records: int | None,
+) -> None:
+    from sightwright.cli import evaluate_inspection
+    from sightwright.evaluate import inspection, inspection_asking
+    from sightwright.model.load import load_vision_spec, resolve_folder
+
+    own = load_vision_spec(resolve_folder(given.base)).pixels
+    how = inspection_asking.decide(wishes, given.known, own, records)
+    inspection.check_records(records, how.task, given.data.parent)
+    if given.out is not None:
+        make_output_folder(given.out)
+    found = inspection.evaluate(
+        given.engine(how.pixels), records, how.task, root=given.data.parent,
+        batch_size=given.batch_size, max_tokens=how.max_tokens, with_coco=True,
+    )  # fmt: skip
+    about |= {"data": str(given.data), "batch_size": given.batch_size}
+    about |= evaluate_inspection.described(how, wishes.config)
+    evaluate_inspection.show(found, about, as_json=given.as_json)
+    if given.out is not None:
+        root, as_json = given.data.parent, given.as_json
+        evaluate_inspection.write(given.out, found, about, root, max_records, as_json=as_json)
+
+
+def _documents(records: "list[Record]") -> "list[ChatRecord]":
+    from sightwright.records import ChatRecord
+
+    # Of photographs there is none here: their presence makes it another kind of evaluation.
+    return [record for record in records if isinstance(record, ChatRecord)]
+
+
+def _refuse_document_options(schema: Path | None, prompt_has_schema: bool | None) -> None:
+    if schema is not None or prompt_has_schema is not None:
+        raise ConfigError(
+            "answers about photographs have no JSON Schema",
+            where="--schema" if schema is not None else "--prompt-has-schema",
+            remedy="leave it out; --task and --config say what is asked",
+        )
+
+
+def _certificate(checkpoint: Path | None, base: str) -> "Certificate | None":
+    from sightwright import certificate
+    from sightwright.model.load import resolve_folder
+
+    return certificate.read(checkpoint or resolve_folder(base))
 
 
 def _require_packages(checkpoint: Path | None) -> None:
@@ -131,19 +250,15 @@ def _require_packages(checkpoint: Path | None) -> None:
         extras.require(package, "train")
 
 
-def _decide(
-    wishes: "Wishes", records: "list[ChatRecord]", data: Path, checkpoint: Path | None, base: str
-) -> "Asking":
+def _decide(wishes: "Wishes", records: "list[ChatRecord]", given: _Run) -> "Asking":
     """How to ask; the records are checked against it before a model is loaded."""
-    from sightwright import certificate
     from sightwright.evaluate import asking, run
     from sightwright.model.load import load_vision_spec, resolve_folder
 
-    folder = resolve_folder(base)
-    known = certificate.read(checkpoint or folder)
-    how = asking.decide(wishes, known, load_vision_spec(folder).pixels)
-    run.check_records(records, how.task, data.parent)
-    _warn(asking.num_asked_otherwise(records, how.task, known), len(records))
+    own = load_vision_spec(resolve_folder(given.base)).pixels
+    how = asking.decide(wishes, given.known, own)
+    run.check_records(records, how.task, given.data.parent)
+    _warn(asking.num_asked_otherwise(records, how.task, given.known), len(records))
     return how
 
 

@@ -1,4 +1,5 @@
-"""`sightwright ingest`: PDFs and images to pages, pages and labels to chat records."""
+"""`sightwright ingest`: PDFs and images to pages, pages and labels to chat records, annotated
+photographs to inspection records."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sightwright.cli.counts import counted
+from sightwright.cli.ingest_annotations import annotations, chat_corpus, irrelevant, sample
 from sightwright.cli.ingest_images import images
 from sightwright.cli.ingest_results import results
 from sightwright.cli.ingest_zip import zip_archives
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 _NAMES = 50
 
 app = typer.Typer(
-    help="PDFs, images and archives to pages; pages and labels to records.", no_args_is_help=True
+    help="PDFs, images, archives and annotations to pages and records.", no_args_is_help=True
 )
 
 
@@ -153,6 +155,10 @@ def labels(
 app.command("images")(images)
 app.command("zip")(zip_archives)
 app.command("results")(results)
+app.command("annotations")(annotations)
+app.command("irrelevant")(irrelevant)
+app.command("sample")(sample)
+app.command("chat-corpus")(chat_corpus)
 
 
 def _print_json(value: dict[str, Any]) -> None:

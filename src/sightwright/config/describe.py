@@ -104,7 +104,7 @@ def explained(wanted: str) -> list[Entry]:
     if key in known:
         return [known[key]]
     found = [known[name] for name in dict.fromkeys(_meant(key)) if name in known]
-    found = found or [entry for name, entry in known.items() if _VARIANT.sub("", name) == key]
+    found = found or [entry for name, entry in known.items() if _is_of_variant(name, key)]
     if found:
         return found
     _refuse(key)
@@ -114,8 +114,11 @@ def explained(wanted: str) -> list[Entry]:
 def keys_below(key: str) -> list[Entry]:
     """The keys of a section or mapping, one level down."""
     depth = key.count(".") + 1
-    return [entry for name, entry in entries().items()
-            if name.startswith(f"{key}.") and name.count(".") == depth]  # fmt: skip
+    return [
+        entry
+        for name, entry in entries().items()
+        if _VARIANT.sub("", name).startswith(f"{key}.") and name.count(".") == depth
+    ]
 
 
 def sections() -> list[Entry]:
@@ -124,6 +127,13 @@ def sections() -> list[Entry]:
 
 
 _VARIANT = re.compile(r"\[\w+\]")
+
+
+def _is_of_variant(name: str, wanted: str) -> bool:
+    """Whether a variant's key is meant: without its name, by its name alone, or as one of all."""
+    if "[" not in name:
+        return False
+    return _VARIANT.sub("", name) == wanted or f"[{wanted}]" in name or f"{wanted}." in name
 
 
 def _places(

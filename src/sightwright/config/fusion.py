@@ -240,6 +240,12 @@ class Fusion:
         return tuple(each for each in self.targets if each.val_jsonl is not None)
 
 
+def is_mixture(path: Path) -> bool:
+    """Whether a file is a mixture rather than a run's configuration, by its keys."""
+    root = gather(path, prepare=prepare).root
+    return not {"targets", "target", "sources"}.isdisjoint(root.children)
+
+
 def load_fusion(path: Path) -> Fusion:
     """Read the mixture at `path` with its bases. No record is looked at.
 

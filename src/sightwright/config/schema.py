@@ -107,6 +107,12 @@ class Config(Section):
                 f"groups inspection records, task.type is {self.task.type}",
                 "task.type: dense",
             )
+        if self.task.type == "summary" and self.custom.legacy_pairing.summary_ratio < 1:
+            yield Fault(
+                "custom.legacy_pairing.summary_ratio",
+                "is below 1, and task.type is summary: some groups would learn their objects",
+                "summary_ratio: 1, or task.type: dense",
+            )
         if self.custom.fusion_config is not None:
             yield Fault(
                 "custom.legacy_pairing",
@@ -145,8 +151,10 @@ class Config(Section):
             if changing:
                 text = f"{changing} cuts off or covers what the answer holds"
                 yield Fault(key, text, "use scan_skew, perspective, resize_by_scale")
+        pairing = self.custom.legacy_pairing
+        summaries = self.task.type == "summary" or (pairing and pairing.summary_ratio > 0)
         # A mixture leaves such operations out for its summary records, and says so in its plan.
-        if changing and self.task.type == "summary" and self.custom.fusion_config is None:
+        if changing and summaries and self.custom.fusion_config is None:
             text = f"{changing} drops or adds objects, and the summary tells of all"
             yield Fault(key, text, "take it out; rotate, scale and colour leave the objects")
 

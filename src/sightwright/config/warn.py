@@ -44,8 +44,23 @@ def _findings(config: Config) -> Iterator[tuple[str, str]]:
         for key in ("train_jsonl", "val_jsonl"):
             if getattr(config.custom, key) is not None:
                 yield f"custom.{key}", "is ignored: records are read from custom.fusion_config"
+    if not config.custom.augments:
+        for key in ("bypass_prob", "augmentation_curriculum"):
+            if getattr(config.custom, key) is not None:
+                yield f"custom.{key}", "not read: custom.augmentation is not enabled"
+    yield from _pages_cut(config)
     training = config.training
     both = training.effective_batch_size, training.given("gradient_accumulation_steps")
     if all(both) and training.gradient_accumulation_steps > 1:
         text = "overruled by training.effective_batch_size, which sets the accumulation"
         yield "training.gradient_accumulation_steps", text
+
+
+def _pages_cut(config: Config) -> Iterator[tuple[str, str]]:
+    settings = config.custom.effective_augmentation
+    if settings is None or config.task.type != "extract":
+        return
+    moving = settings.named(("rotate", "scale", "perspective", "scan_skew"))
+    if moving and not settings.named(("expand_to_fit_affine",)):
+        text = f"{', '.join(moving)} may cut print off at a page's edge: add expand_to_fit_affine"
+        yield "custom.augmentation.ops", text

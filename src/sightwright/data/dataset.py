@@ -21,10 +21,9 @@ from torch.utils.data import Dataset
 from sightwright import canonical, jsonl
 from sightwright.data.encode import Encoded, Encoder, OverLengthError, Place
 from sightwright.data.pixels import image_patches
-from sightwright.data.sizes import image_size
 from sightwright.errors import DataError
-from sightwright.images import open_image, prefetch
-from sightwright.inspection_records import InspectionRecord
+from sightwright.images import image_size, open_image, prefetch
+from sightwright.inspection_records import InspectionRecord, require_size
 from sightwright.logs import progress
 from sightwright.record_formats import Record, read_any_record
 from sightwright.records import Message
@@ -198,7 +197,8 @@ class RecordDataset(TrainingRecords):
         references = [image for message in messages for image in message.images]
         try:
             sizes = [image_size(reference, self.root) for reference in references]
-            _require_size(record, sizes)
+            if isinstance(record, InspectionRecord):
+                require_size(record, sizes[0])
         except DataError as error:
             raise _at(place, error) from None
         return self.encoder.encode(messages, sizes, place)
@@ -219,7 +219,8 @@ class RecordDataset(TrainingRecords):
         place = self._place(index, record)
         try:
             images = tuple(self._open(record.images))
-            _require_size(record, [image.size for image in images])
+            if isinstance(record, InspectionRecord):
+                require_size(record, images[0].size)
         except DataError as error:
             raise _at(place, error) from None
         return Shown(record, images, place)
@@ -261,16 +262,6 @@ def sample_of(
     encoded = encoder.encode(messages, [image.size for image in images], place)
     patches = tuple(image_patches(image, encoder.spec) for image in images)
     return Sample(encoded, patches, changes)
-
-
-def _require_size(record: Record, sizes: Sequence[tuple[int, int]]) -> None:
-    if isinstance(record, InspectionRecord) and sizes[0] != (record.width, record.height):
-        width, height = sizes[0]
-        raise DataError(
-            f"the record says {record.width}x{record.height}, the image is {width}x{height}: its "
-            "coordinates would lie elsewhere",
-            remedy="convert it again with sightwright ingest annotations",
-        )
 
 
 def _first(lines: Iterator[jsonl.Line], limit: int | None) -> Iterator[jsonl.Line]:

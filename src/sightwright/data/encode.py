@@ -11,7 +11,7 @@ from sightwright.errors import DataError
 from sightwright.inspection_records import InspectionRecord
 from sightwright.record_formats import Record
 from sightwright.records import ChatRecord, Message, Text
-from sightwright.tasks.dense import GroupMode
+from sightwright.tasks.dense import DenseTask, GroupMode, require_objects
 from sightwright.tasks.verdict import VerdictTask
 from sightwright.vision import VisionSpec
 
@@ -192,6 +192,9 @@ def _inspection(
         group = conversation(record)
         return (*task.prompt_of(group), _answer(task.target(group)))
     photograph = photograph_of(record)
+    if epoch is None and isinstance(task, DenseTask):
+        # In an epoch, augmentation may have moved them all off the image.
+        require_objects(photograph)
     return (*task.prompt_of(photograph), _answer(task.target(photograph)))
 
 

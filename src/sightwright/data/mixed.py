@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,20 +17,24 @@ class MixedRecords(TrainingRecords):
 
     Args:
         sets: one for each pool of the mixture, in its order; None for one without rows.
+        handling: what else is done to the records of the sets, for the digest.
     """
 
-    def __init__(self, sets: Sequence[RecordDataset | None], mixture: Mixture) -> None:
+    def __init__(
+        self, sets: Sequence[RecordDataset | None], mixture: Mixture, handling: str = ""
+    ) -> None:
         sizes = [0 if records is None else len(records) for records in sets]
         for pool, quota, size in zip(mixture.pools, mixture.quotas, sizes, strict=True):
             assert not quota or pool.size == size, f"{pool.name}: {size} records, not {pool.size}"
         self._sets = tuple(sets)
         self._mixture = mixture
+        self._handling = hashlib.blake2b(handling.encode(), digest_size=16).hexdigest()
 
     @property
     def digest(self) -> str:
-        """Of the draw, and of every set that rows are drawn from."""
+        """Of the draw, of every set that rows are drawn from, and of what is done to them."""
         used = [records.digest for records in self._sets if records is not None]
-        return "+".join((self._mixture.digest, *used))
+        return "+".join((self._mixture.digest, self._handling, *used))
 
     def __len__(self) -> int:
         return self._mixture.num_rows

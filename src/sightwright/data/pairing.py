@@ -22,7 +22,7 @@ from sightwright.data.dataset import (
     TrainingRecords,
     sample_of,
 )
-from sightwright.data.encode import ArrangeGroup, Encoded, OverLengthError, Place
+from sightwright.data.encode import ArrangeGroup, Encoded, OverLengthError, Place, photograph_of
 from sightwright.errors import DataError
 from sightwright.inspection_records import InspectionRecord
 from sightwright.records import Message
@@ -89,13 +89,21 @@ class PairedRecords(TrainingRecords):
         return self[index].encoded
 
     def require_room(self, lengths: Lengths) -> None:
-        """Make sure beforehand that no group of any epoch can reach the length limit.
+        """Make sure beforehand that no group of any epoch can reach the length limit, and that
+        every record has a summary where groups learn them.
+
+        Args:
+            lengths: of the records, each asked by itself.
 
         Raises:
+            DataError: a record without a summary.
             OverLengthError: the longest records, should they meet, would.
         """
         limit = self._records.encoder.max_length
-        longest = sum(sorted(lengths.total, reverse=True)[: self._group_size])
+        alone = [lengths.total]
+        if self._summary_ratio > 0:
+            alone.append([self._alone(index) for index in range(len(self._records))])
+        longest = max(sum(sorted(each, reverse=True)[: self._group_size]) for each in alone)
         if longest >= limit:
             raise OverLengthError(
                 f"the {self._group_size} longest records together have {longest} tokens, and a "
@@ -103,6 +111,16 @@ class PairedRecords(TrainingRecords):
                 where="custom.legacy_pairing.group_size",
                 remedy="raise global_max_length, or lower group_size or template.max_pixels",
             )
+
+    def _alone(self, index: int) -> int:
+        """Tokens of a record that is a group by itself and learns its summary."""
+        record = photograph_of(self._records.record(index))
+        place = Place(self._records.name, index, record.id)
+        try:
+            messages = self._arrange([record], "summary")
+        except DataError as error:
+            raise DataError(error.message, where=str(place), remedy=error.remedy) from None
+        return self._records.encoder.encode(messages, [(record.width, record.height)], place).length
 
     def _conversation(
         self, shown: Sequence[Shown], index: int, epoch: int

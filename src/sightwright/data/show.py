@@ -6,6 +6,7 @@ photograph has its objects drawn over it, and listed in the order of the answer.
 
 import sys
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING, Any, cast
 from sightwright import canonical, html, jsonl, logs
 from sightwright.data.encode import Encoded, Encoder, Place
 from sightwright.data.pieces import Piece, pieces_of
-from sightwright.data.show_objects import Drawing, drawing_of, require_size
+from sightwright.data.show_objects import Drawing, drawing_of, readable_part
 from sightwright.data.sizes import Grid, grid_of, grid_tokens
-from sightwright.errors import DataError
+from sightwright.errors import DataError, ImageError
 from sightwright.geometry import Ordering
 from sightwright.images import open_image, place_of
-from sightwright.inspection_records import InspectionRecord
+from sightwright.inspection_records import InspectionRecord, is_inspection, require_size
 from sightwright.record_formats import Record, read_any_record
 from sightwright.records import Message
 
@@ -199,34 +200,37 @@ def chosen_lines(path: Path, limit: int, ids: Collection[str]) -> Iterator[jsonl
 
 def _id_of(line: jsonl.Line) -> str:
     try:
-        return _name_of(read_any_record(canonical.loads(line.data)))
+        return name_in(canonical.loads(line.data))
     except ValueError:
         return ""
 
 
-def _id_as_written(value: object) -> str:
-    written = cast("dict[str, object]", value).get("id") if isinstance(value, dict) else None
-    return written if isinstance(written, str) else ""
-
-
-def _name_of(record: Record) -> str:
-    """Its id; a photograph without one is called as its image is."""
-    return record.key if isinstance(record, InspectionRecord) else record.id
+def name_in(value: object) -> str:
+    """What a record is called, as it stands in its line, be the rest right or wrong: its id; a
+    photograph without one is called as its image is."""
+    if not isinstance(value, dict):
+        return ""
+    raw = cast("dict[str, object]", value)
+    name = raw.get("id")
+    if not name and is_inspection(raw):
+        images = raw.get("images")
+        name = cast("list[object]", images)[0] if isinstance(images, list) and images else ""
+    return str(name) if isinstance(name, str | int) else ""
 
 
 def _card(number: int, line: jsonl.Line, how: How, max_length: int | None) -> Card:
     card = Card(number, f"{line.path.name}:{line.number}")
+    value: object = None
     try:
         value = canonical.loads(line.data)
-        card.id = _id_as_written(value)
-        record = read_any_record(value)
-        card.id = _name_of(record)
-        _fill(card, record, line, how)
+        card.id = name_in(value)
+        _fill(card, read_any_record(value), line, how)
     except DataError as error:
         # The card says already where the record stands.
         within = (error.where or "").removeprefix(str(_place(card))).lstrip(": ")
         card.problem = f"{within}: {error.message}" if within else error.message
         card.remedy = error.remedy or ""
+        _add_readable_part(card, value, line, how)
     except ValueError as error:
         card.problem = f"not JSON: {error}"
     if card.problem and not (card.pictures or card.answer or card.drawing):
@@ -261,6 +265,18 @@ def _fill(card: Card, record: Record, line: jsonl.Line, how: How) -> None:
         if not how.asks_photographs:
             return
     _add_conversation(card, record, sizes, how.encoder)
+
+
+def _add_readable_part(card: Card, value: object, line: jsonl.Line, how: How) -> None:
+    """The photograph of a record that breaks its contract, so that one sees what is meant."""
+    part = readable_part(value) if card.drawing is None else None
+    if part is None:
+        return
+    with suppress(ImageError):
+        image = open_image(part.image, line.path.parent)
+        name = place_of(part.image, None)
+        card.drawing = drawing_of(part, how.ordering)
+        card.pictures.append(_picture(1, name, image, how.encoder, card.drawing))
 
 
 def _add_conversation(

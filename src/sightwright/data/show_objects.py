@@ -1,13 +1,22 @@
 """The objects of a photograph for a sheet: shapes to lay over the picture, and their list."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, cast
 
 from sightwright.draw.colours import class_of, colour_of
 from sightwright.draw.overlay import LegendEntry, legend, shown
 from sightwright.errors import DataError
-from sightwright.geometry import Ordering, flat, reading_order, reference_point
-from sightwright.inspection_records import DenseObject, InspectionRecord
+from sightwright.geometry import (
+    Ordering,
+    canonical,
+    flat,
+    read_geometry,
+    reading_order,
+    reference_point,
+)
+from sightwright.inspection_records import DenseObject, InspectionRecord, is_inspection
 
 MOST_OBJECTS = 500
 _MOST_CHARACTERS = 400
@@ -62,7 +71,7 @@ def in_reading_order(
     objects: Sequence[DenseObject], ordering: Ordering = "reference_point"
 ) -> list[DenseObject]:
     """Objects as an answer has them, so that numbers here are numbers there."""
-    order = reading_order([each.geometry for each in objects], ordering)
+    order = reading_order([canonical(each.geometry) for each in objects], ordering)
     return [objects[index] for index in order]
 
 
@@ -79,7 +88,7 @@ def drawing_of(record: InspectionRecord, ordering: Ordering = "reference_point")
 
 
 def _shape(number: int, item: DenseObject, record: InspectionRecord, unit: float) -> Shape:
-    x, y = reference_point(item.geometry)
+    x, y = reference_point(canonical(item.geometry))
     width = unit * (0.5 + 0.6 * len(str(number)))
     numbers = [f"{value:g}" for value in flat(item.geometry)]
     num_points = len(item.geometry.points)
@@ -96,13 +105,26 @@ def _shape(number: int, item: DenseObject, record: InspectionRecord, unit: float
     )
 
 
-def require_size(record: InspectionRecord, size: tuple[int, int]) -> None:
-    """Raises:
-    DataError: an image of another size than its record says.
-    """
-    if size != (record.width, record.height):
-        raise DataError(
-            f"the image is {size[0]}x{size[1]} pixels, and the record says "
-            f"{record.width}x{record.height}: its objects lie elsewhere",
-            remedy="convert it again with sightwright ingest annotations",
-        )
+def readable_part(value: object) -> InspectionRecord | None:
+    """What can still be drawn of a photograph that breaks its contract: objects whose geometry can
+    be read, be it sound or not. None where there is no image to draw on, or no size."""
+    if not is_inspection(value):
+        return None
+    raw = cast("Mapping[str, object]", value)
+    width, height = raw.get("width"), raw.get("height")
+    images, entries = _list(raw.get("images")), _list(raw.get("objects"))
+    if type(width) is not int or type(height) is not int or min(width, height) < 1:
+        return None
+    if len(images) != 1 or not isinstance(images[0], str) or not images[0]:
+        return None
+    objects: list[DenseObject] = []
+    for entry in entries:
+        with suppress(DataError):
+            if isinstance(entry, Mapping):
+                item = cast("Mapping[str, Any]", entry)
+                objects.append(DenseObject(str(item.get("desc", "")), read_geometry(item)))
+    return InspectionRecord("", images[0], width, height, tuple(objects))
+
+
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sightwright import canonical, jsonl, logs
-from sightwright.data.show import chosen_lines
-from sightwright.data.show_objects import in_reading_order, require_size
+from sightwright.data.show import chosen_lines, name_in
+from sightwright.data.show_objects import in_reading_order
 from sightwright.draw.overlay import can_write, draw_objects
 from sightwright.draw.tiles import laid_out
 from sightwright.errors import DataError
 from sightwright.geometry import Ordering
 from sightwright.images import open_image
-from sightwright.inspection_records import DenseObject, InspectionRecord
+from sightwright.inspection_records import DenseObject, InspectionRecord, require_size
 from sightwright.record_formats import Record, read_any_record
 
 if TYPE_CHECKING:
@@ -86,10 +86,9 @@ def draw_records(
         raise DataError("no records", where=str(path))
     side = _ONE_PIXELS if len(lines) == 1 else _TILE_PIXELS
     for line in logs.progress(lines, "drawing records", len(lines)):
-        name = ""
+        name = _name(line)
         try:
             record, image = _open(line)
-            name = record.key
             objects = in_reading_order(record.objects, ordering)
             picture = draw_objects(
                 image, objects, max_side=side, min_side=min(side, _AT_LEAST_PIXELS)
@@ -158,10 +157,9 @@ def _read(line: jsonl.Line) -> Record:
 
 def _name(line: jsonl.Line) -> str:
     try:
-        record = _read(line)
+        return name_in(line.value())
     except DataError:
         return ""
-    return record.key if isinstance(record, InspectionRecord) else record.id
 
 
 def _unwritten(name: str, objects: list[DenseObject]) -> list[str]:

@@ -1,9 +1,7 @@
-"""Sizes, grids and token counts of images from their headers: no pixel is decoded to plan."""
+"""Grids and token counts of images from their sizes: no pixel is decoded to plan."""
 
-from sightwright.images import image_size, smart_resize
+from sightwright.images import smart_resize
 from sightwright.vision import VisionSpec
-
-__all__ = ["Grid", "grid_of", "grid_tokens", "image_size", "image_tokens"]
 
 Grid = tuple[int, int, int]
 """Frames, rows and columns of patches of one image."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sightwright.config.fusion import FusedSet, Fusion, load_fusion
 from sightwright.config.schema import Config
+from sightwright.config.sections.task import TaskType
 from sightwright.data.augment.pipeline import Pipeline
 from sightwright.data.changes import TrainingChange
 from sightwright.data.conversations import (
@@ -31,13 +32,14 @@ from sightwright.inspection_records import InspectionRecord
 from sightwright.record_formats import Record
 from sightwright.records import Message
 from sightwright.sampling import entry_prompts
-from sightwright.sampling.caps import boxes_for_large_polygons
+from sightwright.sampling.caps import boxes_for_large_polygons, longest
 from sightwright.sampling.epoch_plan import PlanRow, epoch_plan, plan_notes
 from sightwright.sampling.mixture import Mixture
 from sightwright.sampling.plan import Pick
 from sightwright.tasks.dense import DenseTask
 from sightwright.tasks.domains import DomainName, domain_of_token
-from sightwright.tasks.inspection import Asking, PhotographTask, Task, photograph_task
+from sightwright.tasks.extract import ExtractTask
+from sightwright.tasks.inspection import Asking, PhotographTask, Task, kind_of, photograph_task
 from sightwright.tasks.irrelevant import irrelevant_template
 from sightwright.tasks.prompts import Template, domain_of
 
@@ -56,6 +58,16 @@ class HeldOut:
     name: str
     records: RecordDataset
     task: Task | None
+
+    @property
+    def kind(self) -> TaskType:
+        match self.task:
+            case None:
+                return "chat"
+            case ExtractTask():
+                return "extract"
+            case task:
+                return kind_of(task)
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,12 @@ class TrainingSets:
     def commonest_prompt(self) -> str:
         """How most records of the one file ask."""
         return self.prompts.most_common(1)[0][0]
+
+    def marked_kind(self, preferred: TaskType) -> TaskType | None:
+        """The task whose score picks the best checkpoint: the preferred one where held-out records
+        are of it, else that of the first whose answers are marked; None where none are."""
+        kinds = [each.kind for each in self.held_out if each.kind != "chat"]
+        return preferred if preferred in kinds else next(iter(kinds), None)
 
     @property
     def judged(self) -> TrainingRecords | None:
@@ -186,7 +204,7 @@ def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> Train
         if each.ratio == 0:
             continue
         limit = config.custom.limit("train") if each.domain == "target" else None
-        encoder = make_encoder(_arrange(config, each))
+        encoder = make_encoder(partial(_limited, each, _arrange(config, each)))
         opened[each.name], own = RecordDataset.open(
             each.train_jsonl, encoder, limit=limit, change=_change_of(config, each)
         )
@@ -207,7 +225,9 @@ def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> Train
         for note in _told(opened[each.name], _task(config, each), each)
     ]
     return TrainingSets(
-        train=MixedRecords(tuple(opened.get(each.name) for each in fusion.sets), mixture),
+        train=MixedRecords(
+            tuple(opened.get(each.name) for each in fusion.sets), mixture, _handling(fusion)
+        ),
         lengths=lengths,
         held_out=tuple(held_out),
         task=_task(config, fusion.targets[0]),
@@ -222,6 +242,12 @@ def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> Train
         ),
         notes=(*fusion.notes, *plan_notes(mixture), *told),
     )
+
+
+def _handling(fusion: Fusion) -> str:
+    """All that the file says of its sets but where they are."""
+    used = [each for each in fusion.sets if each.ratio > 0]
+    return repr([replace(each, train_jsonl=Path(), val_jsonl=None) for each in used])
 
 
 def _require_header(config: Config, fusion: Fusion) -> None:
@@ -251,7 +277,17 @@ def _arrange(config: Config, each: FusedSet) -> Arrange:
 _ALTERNATING: tuple[Template, ...] = ("summary_bbu", "summary_rru")
 
 
-# A function of the module, so that a loader's process may be spawned with it.
+# Functions of the module, so that a loader's process may be spawned with them.
+def _limited(
+    limits: FusedSet, arrange: Arrange, record: Record, epoch: int | None = None, /
+) -> tuple[Message, ...]:
+    """What is learnt in an epoch is inside the limits already; what is measured beforehand is the
+    longest that may be."""
+    if epoch is None and isinstance(record, InspectionRecord):
+        record = replace(record, objects=longest(record.objects, limits))
+    return arrange(record, epoch)
+
+
 def _alternating(
     by_template: dict[Template, Arrange], record: Record, epoch: int | None = None, /
 ) -> tuple[Message, ...]:
@@ -322,11 +358,14 @@ def _told(
     for index in range(len(records)):
         record = records.record(index)
         assert isinstance(record, InspectionRecord)
-        widened += len(task.written(record).widened)
+        shapes = record.objects
         if limits is not None:
-            shapes, num_boxed = boxes_for_large_polygons(record.objects, limits.poly_max_points)
+            shapes, num_boxed = boxes_for_large_polygons(shapes, limits.poly_max_points)
             boxed += num_boxed
             over += limits.max_objects is not None and len(shapes) > limits.max_objects
+        # One by one: before the cap they may be more than an answer holds.
+        alone = (replace(record, objects=(each,)) for each in shapes)
+        widened += sum(len(task.written(each).widened) for each in alone)
     if widened:
         yield f"{widened} objects are thinner than a step of {task.norm}, and are learnt one wide"
     if limits is not None and boxed:

@@ -7,21 +7,18 @@ module adds is the drawing of the documents, the asking of the server, and the s
 import base64
 import contextlib
 import logging
-import shlex
-import shutil
 import statistics
-import sys
 import time
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sightwright import canonical, jsonl, logs
+from sightwright.demo.story import Story
 from sightwright.draw.corpus import Drawn, draw_corpus
 from sightwright.draw.schemas import schema_of
 from sightwright.draw.templates import NEW_TEMPLATE
-from sightwright.errors import DataError
 from sightwright.shipped import shipped
 
 # Pages of 256 x 256 points become 256 x 256 px, 64 image tokens, as the tiny model was taught.
@@ -30,23 +27,13 @@ PROMPT = "Extract the document as JSON."
 # What the demo promises of the tuned model on documents it has not seen.
 MIN_TUNED_F1, MIN_GAIN = 0.90, 0.30
 
-RunVerb = Callable[[list[str]], None]
 
+@dataclass(kw_only=True)
+class Tour(Story):
+    """One run of the demo: so many documents, drawn, split and learnt by one seed."""
 
-@dataclass
-class Tour:
-    """One run of the demo.
-
-    Attributes:
-        out: the folder that everything goes into.
-        run_verb: runs `sightwright ARGUMENTS` in this process.
-    """
-
-    out: Path
     documents: int
     seed: int
-    run_verb: RunVerb
-    seconds: dict[str, float] = field(default_factory=dict[str, float])
 
     def run(self, *, overwrite: bool) -> dict[str, Any]:
         """Go the whole way; returns the summary that is also written to `summary.json`.
@@ -55,48 +42,27 @@ class Tour:
             DataError: `out` holds something already, and `overwrite` is not given.
         """
         started = time.monotonic()
-        self._prepare_folder(overwrite)
+        self.begin("documents", overwrite=overwrite)
         drawn = self._draw()
         self._make_records()
         base = self._evaluate("base", [])
         checkpoint = self._train()
         tuned = self._evaluate("tuned", ["--adapters", str(checkpoint)])
-        self._verb("merge", ["merge", "--adapters", str(checkpoint), "--out", self._path("merged")])
+        self.verb("merge", ["merge", "--adapters", str(checkpoint), "--out", self.path("merged")])
         answers = self._serve_and_ask(self._held_out(drawn))
         summary = {
             "documents": self.documents,
             "seed": self.seed,
             "base": _scores(base),
             "tuned": _scores(tuned),
-            "parity": canonical.loads((self.out / "merged" / "sightwright.json").read_bytes())[
-                "parity"
-            ],
+            "parity": self.read("merged", "sightwright.json")["parity"],
             "service": answers,
-            "seconds": {**self.seconds, "all": round(time.monotonic() - started, 1)},
-            "folder": str(self.out),
         }
         summary["kept"] = _promise_kept(summary)
-        canonical.write_json(self.out / "summary.json", summary)
-        return summary
-
-    def _path(self, *parts: str) -> str:
-        return str(self.out.joinpath(*parts))
-
-    def _prepare_folder(self, overwrite: bool) -> None:
-        if self.out.exists() and any(self.out.iterdir()):
-            if not overwrite:
-                raise DataError(
-                    "the folder holds something already",
-                    where=str(self.out),
-                    remedy="give another --out, or --overwrite to replace it",
-                )
-            if not (self.out / "documents").is_dir():
-                raise DataError("this is not the folder of a demo", where=str(self.out))
-            shutil.rmtree(self.out)
-        self.out.mkdir(parents=True, exist_ok=True)
+        return self.finish(summary, started)
 
     def _draw(self) -> list[Drawn]:
-        with self._step("draw", f"draw {self.documents} PDFs of {NEW_TEMPLATE}, a new template"):
+        with self.step("draw", f"draw {self.documents} PDFs of {NEW_TEMPLATE}, a new template"):
             # Seeds of different runs do not overlap: each has documents of its own.
             first = self.seed * 1_000_000
             drawn = draw_corpus(NEW_TEMPLATE, self.documents, first, self.out / "documents")
@@ -104,17 +70,17 @@ class Tour:
         return drawn
 
     def _make_records(self) -> None:
-        pages, records = self._path("pages"), self._path("records.jsonl")
-        documents, schema = self._path("documents"), self._path("kiosk.schema.json")
-        self._verb(
+        pages, records = self.path("pages"), self.path("records.jsonl")
+        documents, schema = self.path("documents"), self.path("kiosk.schema.json")
+        self.verb(
             "ingest",
             ["ingest", "pdf", documents, "--out", pages, "--max-pixels", str(MAX_PIXELS)],
         )
         labels = ["ingest", "labels", "--pages", pages, "--labels", documents]
-        self._verb("labels", [*labels, "--schema", schema, "--prompt", PROMPT, "--out", records])
-        self._verb("validate", ["data", "validate", records, "--schema", schema])
-        split = ["data", "split", records, "--out", self._path("splits")]
-        self._verb("split", [*split, "--seed", str(self.seed)])
+        self.verb("labels", [*labels, "--schema", schema, "--prompt", PROMPT, "--out", records])
+        self.verb("validate", ["data", "validate", records, "--schema", schema])
+        split = ["data", "split", records, "--out", self.path("splits")]
+        self.verb("split", [*split, "--seed", str(self.seed)])
 
     def _evaluate(self, name: str, adapters: list[str]) -> dict[str, Any]:
         arguments = [
@@ -123,12 +89,12 @@ class Tour:
             "tiny",
             *adapters,
             "--data",
-            self._path("splits/test.jsonl"),
+            self.path("splits/test.jsonl"),
         ]
-        arguments += ["--schema", self._path("kiosk.schema.json")]
-        arguments += ["--max-pixels", str(MAX_PIXELS), "--out", self._path("evaluation", name)]
-        self._verb(f"eval {name}", arguments)
-        return canonical.loads((self.out / "evaluation" / name / "report.json").read_bytes())
+        arguments += ["--schema", self.path("kiosk.schema.json")]
+        arguments += ["--max-pixels", str(MAX_PIXELS), "--out", self.path("evaluation", name)]
+        self.verb(f"eval {name}", arguments)
+        return self.read("evaluation", name, "report.json")
 
     def _train(self) -> Path:
         config = self.out / "train.yaml"
@@ -148,8 +114,8 @@ class Tour:
         }
         # JSON is YAML, and every path in it is quoted.
         canonical.write_json(config, settings)
-        self._verb("train", ["train", "--config", str(config)])
-        run = canonical.loads((self.out / "training" / "demo" / "run.json").read_bytes())
+        self.verb("train", ["train", "--config", str(config)])
+        run = self.read("training", "demo", "run.json")
         return self.out / "training" / "demo" / run["best_checkpoint"]
 
     def _held_out(self, drawn: list[Drawn]) -> list[Drawn]:
@@ -161,25 +127,11 @@ class Tour:
         from sightwright.serve.running import running_server
         from sightwright.serve.service import service_of
 
-        title = f"sightwright serve --model {self._path('merged')}"
-        with self._step("serve", title), _without_request_lines():
+        title = f"sightwright serve --model {self.path('merged')}"
+        with self.step("serve", title), _without_request_lines():
             service = service_of(self.out / "merged")
             with running_server(service) as url:
                 return ask(url, held_out, schema_of(NEW_TEMPLATE))
-
-    def _verb(self, name: str, arguments: list[str]) -> None:
-        # The summary alone goes to stdout; what the verbs print is the story.
-        title = f"sightwright {shlex.join(arguments)}"
-        with self._step(name, title), contextlib.redirect_stdout(sys.stderr):
-            self.run_verb(arguments)
-
-    @contextlib.contextmanager
-    def _step(self, name: str, title: str) -> Generator[None]:
-        console = logs.console(stderr=True)
-        console.print(f"\n$ {title}", style="bold", markup=False, soft_wrap=True)
-        started = time.monotonic()
-        yield
-        self.seconds[name] = round(time.monotonic() - started, 1)
 
 
 @contextlib.contextmanager

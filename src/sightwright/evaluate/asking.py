@@ -69,7 +69,7 @@ def decide(wishes: Wishes, known: Certificate | None, own: PixelPolicy) -> Askin
         replace_prompt=wishes.prompt is not None,
     )
     max_tokens = wishes.max_tokens or (taught.max_output_tokens if taught else DEFAULT_MAX_TOKENS)
-    return Asking(task, _pixels(wishes.max_pixels, known, own), max_tokens)
+    return Asking(task, pixels_asked(wishes.max_pixels, known, own), max_tokens)
 
 
 def _schema(wished: Path | None, known: Certificate | None) -> DocumentSchema:
@@ -81,7 +81,12 @@ def _schema(wished: Path | None, known: Certificate | None) -> DocumentSchema:
     raise ConfigError(f"nothing says which fields to mark: {without}", remedy="give --schema FILE")
 
 
-def _pixels(wished: int | None, known: Certificate | None, own: PixelPolicy) -> PixelPolicy:
+def pixels_asked(wished: int | None, known: Certificate | None, own: PixelPolicy) -> PixelPolicy:
+    """The pixel budget: as wished, else as trained.
+
+    Raises:
+        ConfigError: neither says how many pixels an image may have.
+    """
     trained = known.pixels if known else None
     fewest = trained.min_pixels if trained else own.min_pixels
     if wished is not None:

@@ -1,17 +1,16 @@
 """Ask an engine every record of a set, and mark each answer by the task."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sightwright import canonical, images, jsonl, logs
-from sightwright.errors import DataError, ImageError, RefusedError
+from sightwright import canonical
+from sightwright.errors import DataError
+from sightwright.evaluate.answers import Answer, answer_in_batches, check_images, read_named
 from sightwright.infer.confidence import field_confidences
-from sightwright.infer.engine import Completion, Engine, FinishReason, Request
+from sightwright.infer.engine import Engine, FinishReason
 from sightwright.metrics.fields import DocumentMark, FieldScores, summarise
 from sightwright.metrics.loops import Loop, find_loop
 from sightwright.record_formats import read_record
@@ -70,37 +69,13 @@ class Evaluation:
         return sum(document.loop is not None for document in self.documents) / len(self.documents)
 
 
-@dataclass(frozen=True)
-class _Question:
-    record: ChatRecord
-    gold: dict[str, Any]
-    request: Request
-
-
 def read_records(path: Path, max_records: int | None = None) -> list[ChatRecord]:
     """The chat records of a file, or its first `max_records`.
 
     Raises:
         DataError: a bad line, a record without an id, two with the same, or an empty file.
     """
-    records: list[ChatRecord] = []
-    places: dict[str, str] = {}
-    for line, value in islice(jsonl.read_values(path), max_records):
-        try:
-            record = read_record(value)
-        except DataError as error:
-            raise DataError(error.message, where=line.where, remedy=error.remedy) from None
-        if not record.id:
-            raise DataError("a record to be marked needs an 'id'", where=line.where)
-        if record.id in places:
-            raise DataError(
-                f"the id {record.id!r} stands at {places[record.id]} too", where=line.where
-            )
-        places[record.id] = line.where
-        records.append(record)
-    if not records:
-        raise DataError("no records", where=str(path))
-    return records
+    return read_named(path, read_record, max_records)
 
 
 def check_records(
@@ -116,24 +91,7 @@ def check_records(
         ImageError: an image file that is not there, or not to be had; names the record.
     """
     golds = [task.gold(record) for record in records]
-    on_the_web: list[tuple[str, str]] = []
-    for record in records:
-        for source in record.images:
-            if images.is_elsewhere(source):
-                on_the_web += [] if source.startswith("data:") else [(record.id, source)]
-            elif not images.resolve_path(source, root).is_file():
-                raise ImageError(
-                    f"no such image file: {images.resolve_path(source, root)}",
-                    where=f"record {record.id!r}",
-                    remedy="relative paths start from the JSONL's folder, or from ROOT_IMAGE_DIR",
-                )
-    images.prefetch(source for _, source in on_the_web)
-    for record_id, source in on_the_web:
-        try:
-            images.bytes_elsewhere(source)
-        except ImageError as error:
-            where = f"record {record_id!r}: {error.where}"
-            raise ImageError(error.message, where=where, remedy=error.remedy) from None
+    check_images(records, root)
     return golds
 
 
@@ -172,71 +130,37 @@ def evaluate(
         engine.check_schema(task.schema.json_schema)
     documents: list[DocumentResult] = []
     batch_seconds: list[float] = []
-    asked = list(zip(records, golds, strict=True))
-    with logs.progress_bar("evaluating", len(records)) if progress else nullcontext() as bar:
-        for first in range(0, len(asked), batch_size):
-            batch = [
-                _Question(record, gold, _request(record, task, root, max_tokens, constrained))
-                for record, gold in asked[first : first + batch_size]
-            ]
-            began = time.perf_counter()
-            completions = _answers(engine, batch)
-            batch_seconds.append(time.perf_counter() - began)
-            documents += _results(task, batch, completions, batch_seconds[-1] / len(batch))
-            if bar is not None:
-                bar.advance(len(batch))
+    batches = answer_in_batches(
+        engine, records, task.prompt_of, root=root, batch_size=batch_size, max_tokens=max_tokens,
+        json_schema=task.schema.json_schema if constrained else None, progress=progress,
+    )  # fmt: skip
+    for batch in batches:
+        batch_seconds.append(batch.seconds)
+        for answer in batch.answers:
+            documents.append(_result(task, golds[len(documents)], answer))
     scores = summarise([d.mark for d in documents], bootstrap_samples=bootstrap_samples)
     seconds = time.perf_counter() - started
     return Evaluation(task.schema, tuple(documents), scores, tuple(batch_seconds), seconds)
 
 
-def _request(
-    record: ChatRecord, task: ExtractTask, root: Path, max_tokens: int, constrained: bool
-) -> Request:
-    messages = task.prompt_of(record)
-    sources = [image for message in messages for image in message.images]
-    try:
-        opened = tuple(images.open_image(source, root) for source in sources)
-    except ImageError as error:
-        where = f"record {record.id!r}: {error.where}"
-        raise ImageError(error.message, where=where, remedy=error.remedy) from None
-    json_schema = task.schema.json_schema if constrained else None
-    return Request(messages, opened, json_schema=json_schema, max_tokens=max_tokens)
-
-
-def _answers(engine: Engine, batch: Sequence[_Question]) -> list[Completion]:
-    try:
-        return engine.generate([question.request for question in batch])
-    except (DataError, RefusedError) as error:
-        ids = ", ".join(repr(question.record.id) for question in batch)
-        where = f"record {ids}" if len(batch) == 1 else f"one of the records {ids}"
-        raise DataError(error.message, where=where, remedy=error.remedy) from error
-
-
-def _results(
-    task: ExtractTask,
-    batch: Sequence[_Question],
-    completions: Sequence[Completion],
-    seconds: float,
-) -> Iterator[DocumentResult]:
-    for question, completion in zip(batch, completions, strict=True):
-        cut = completion.finish_reason == "length"
-        parsed = task.parse(completion.text)
-        yield DocumentResult(
-            id=question.record.id,
-            gold=question.gold,
-            text=completion.text,
-            answer=None if cut else parsed.value,
-            error="cut by the output limit" if cut else parsed.error,
-            mark=task.mark(question.gold, completion.text, cut=cut),
-            loop=find_loop(
-                completion.text,
-                completion.tokens,
-                reached_limit=cut,
-                label=canonical.dumps(question.gold),
-            ),
-            confidences=field_confidences(completion, task.schema),
-            finish_reason=completion.finish_reason,
-            completion_tokens=completion.completion_tokens,
-            seconds=seconds,
-        )
+def _result(task: ExtractTask, gold: dict[str, Any], given: Answer[ChatRecord]) -> DocumentResult:
+    completion, cut = given.completion, given.was_cut
+    parsed = task.parse(completion.text)
+    return DocumentResult(
+        id=given.record.id,
+        gold=gold,
+        text=completion.text,
+        answer=None if cut else parsed.value,
+        error="cut by the output limit" if cut else parsed.error,
+        mark=task.mark(gold, completion.text, cut=cut),
+        loop=find_loop(
+            completion.text,
+            completion.tokens,
+            reached_limit=cut,
+            label=canonical.dumps(gold),
+        ),
+        confidences=field_confidences(completion, task.schema),
+        finish_reason=completion.finish_reason,
+        completion_tokens=completion.completion_tokens,
+        seconds=given.seconds,
+    )

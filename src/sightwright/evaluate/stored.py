@@ -76,6 +76,12 @@ def read_report(path: Path) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise DataError(f"not JSON: {error}", where=str(path)) from None
+    if isinstance(about, dict) and "task" in about:
+        raise DataError(
+            f"an evaluation of photographs ({about['task']}), where one of documents is wanted",
+            where=str(path),
+            remedy="give the folder of an evaluation with a JSON Schema",
+        )
     if not isinstance(about, dict) or "json_schema" not in about:
         raise DataError(
             "not a report of this version: it names no schema",

@@ -4,12 +4,20 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from sightwright import canonical, jsonl
 from sightwright.errors import DataError
-from sightwright.ingest.rebase import Rebase
-from sightwright.record_formats import RecordFormat, format_of, read_record, write_record
+from sightwright.inspection_records import InspectionRecord
+from sightwright.rebase import Rebase
+from sightwright.record_formats import (
+    Record,
+    RecordFormat,
+    format_of,
+    read_any_record,
+    write_any_record,
+    write_record,
+)
 
 # Bytes in which a list has surely begun, whatever blanks stand before it.
 _BEGINNING = 4096
@@ -20,13 +28,15 @@ class ConvertReport:
     """What was read, and what the new style has no place for.
 
     Attributes:
-        styles: how many records came in which style.
+        styles: how many records came in which style; photographs are `inspection`.
         dropped: for each key of `meta`, in how many records it was left behind.
         num_named: records that had no id and were given one.
     """
 
     num_records: int = 0
-    styles: Counter[RecordFormat] = field(default_factory=Counter[RecordFormat])
+    styles: Counter[RecordFormat | Literal["inspection"]] = field(
+        default_factory=Counter[RecordFormat | Literal["inspection"]]
+    )
     dropped: Counter[str] = field(default_factory=Counter[str])
     num_named: int = 0
 
@@ -55,20 +65,33 @@ def convert_file(
     with jsonl.Writer(out, as_list=out.suffix.lower() == ".json") as writer:
         for place, value in _values(file):
             try:
-                record = read_record(value)
+                record = read_any_record(value)
                 if ids is not None and not record.id:
                     record = replace(record, id=f"{ids}-{report.num_records + 1:06}")
                     report.num_named += 1
-                writer.write(write_record(rebase.record(record), to))
+                writer.write(_written(rebase.record(record), to))
             except DataError as error:
                 raise DataError(error.message, where=place, remedy=error.remedy) from None
             report.num_records += 1
-            report.styles[format_of(value)] += 1
+            is_inspection = isinstance(record, InspectionRecord)
+            report.styles["inspection" if is_inspection else format_of(value)] += 1
             if to != "sightwright":
                 report.dropped.update(list(record.meta))
         if not report.num_records:
             raise DataError("no records in it", where=str(file))
     return report
+
+
+def _written(record: Record, to: RecordFormat) -> dict[str, Any]:
+    if to == "sightwright":
+        return write_any_record(record)
+    if isinstance(record, InspectionRecord):
+        raise DataError(
+            f"a photograph with objects has no conversation to be written in the style of {to}",
+            remedy="--to sightwright rewrites it as it is; training makes the conversation "
+            "(task.type: dense)",
+        )
+    return write_record(record, to)
 
 
 def _values(file: Path) -> Iterator[tuple[str, Any]]:

@@ -15,6 +15,7 @@ from msgspec import UNSET
 
 from sightwright import canonical
 from sightwright.image_tags import IMAGE
+from sightwright.ingest.double_keys import keys_are_unique, may_space_colons, num_keys_of
 from sightwright.records import (
     AssistantLine,
     ImageLine,
@@ -26,8 +27,6 @@ from sightwright.records import (
 )
 from sightwright.schema import DocumentSchema, Node
 
-_UNCOUNTED = -(10**9)
-_SPACED_COLON = re.compile(rb'" +:')
 _WHOLE_FLOAT = re.compile(r"\.0+(?: |$)")
 _MINUS_ZERO = re.compile(r"-0\.0*(?: |$)")
 _REFUSALS = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -52,7 +51,7 @@ class QuickCheck:
             if num_keys is None or not images or not isinstance(answer, AssistantLine):
                 return None
             # Written again it is the same, as our own writer spells it: nothing was thrown away.
-            if data != self._encode(record) and not _record_keys_are_unique(data, num_keys):
+            if data != self._encode(record) and not keys_are_unique(data, num_keys):
                 canonical.loads(data)  # Raises if a key stands twice.
             # A file: URL is read as the path it names.
             if not self._is_good(_text_of(answer).encode()) or _has_file_url(images):
@@ -147,15 +146,6 @@ def _holds_float(places: _Integers, value: object) -> bool:
     return False
 
 
-def _record_keys_are_unique(data: bytes, num_keys: int) -> bool:
-    """Whether a line surely has no key twice, which decoding would have thrown away.
-
-    Every key ends in `":` with its quote unescaped. A text that begins with a colon looks like one
-    more; so if just as many are found as there are keys after decoding, there is neither.
-    """
-    return data.count(b'":') - data.count(b'\\":') == num_keys and not _may_space_colons(data)
-
-
 def _answer_keys_are_unique(data: bytes, encoded: bytes) -> bool:
     """The same of an answer, given what it is once decoded and written again.
 
@@ -163,19 +153,11 @@ def _answer_keys_are_unique(data: bytes, encoded: bytes) -> bool:
     text looks the same in both; so a key more shows as one more `":`.
     """
     if b"\\" not in data:
-        return data.count(b'":') == encoded.count(b'":') and not _may_space_colons(data)
+        return data.count(b'":') == encoded.count(b'":') and not may_space_colons(data)
     found = data.count(b'":') - data.count(b'\\":')
     kept = encoded.count(b'":') - encoded.count(b'\\":')
     is_plain = b"\\u" not in data and b'\\\\"' not in data
-    return found == kept and is_plain and not _may_space_colons(data)
-
-
-def _may_space_colons(data: bytes) -> bool:
-    """White space between a key and its colon, or what may look so."""
-    # One byte is looked for ten times as fast as two, and lines hardly ever hold these.
-    if b"\t" in data or b"\r" in data or b"\n" in data:
-        return True
-    return b" :" in data and _SPACED_COLON.search(data) is not None
+    return found == kept and is_plain and not may_space_colons(data)
 
 
 def _survey(record: RecordLine) -> tuple[int | None, list[str]]:
@@ -185,7 +167,7 @@ def _survey(record: RecordLine) -> tuple[int | None, list[str]]:
         if record.meta is not UNSET and record.metadata is not UNSET:
             return None, []
         meta = record.metadata if record.meta is UNSET else record.meta
-        num_keys += 1 + _num_keys(meta)
+        num_keys += 1 + num_keys_of(meta)
     images: list[str] = []
     for message in record.messages:
         content = message.content
@@ -214,21 +196,6 @@ def _add_images(content: Iterable[ItemLine | OnlyTextLine], images: list[str]) -
                 images.append(address.url)
                 num_keys += 1 if address.detail is UNSET else 2
     return num_keys
-
-
-def _num_keys(value: object) -> int:
-    """The keys of a decoded value and of all within; below zero if one ends in a backslash, so
-    that its `":` looks escaped."""
-    number = 0
-    if isinstance(value, dict):
-        for key, held in cast("dict[str, object]", value).items():
-            number += _UNCOUNTED if key.endswith("\\") else 1
-            if isinstance(held, dict | list):
-                number += _num_keys(cast("object", held))
-    elif isinstance(value, list):
-        for held in cast("list[object]", value):
-            number += _num_keys(held)
-    return number
 
 
 def _text_of(message: AssistantLine) -> str:

@@ -10,9 +10,9 @@ from typing import Any, Literal, cast, get_args
 
 from sightwright import canonical, jsonl
 from sightwright.errors import DataError
-from sightwright.ingest.rebase import Rebase
-from sightwright.record_formats import read_record
-from sightwright.records import ChatRecord, write_chat_record
+from sightwright.inspection_records import InspectionRecord
+from sightwright.rebase import Rebase
+from sightwright.record_formats import Record, read_any_record, write_any_record
 
 Side = Literal["train", "val", "test"]
 SIDES: tuple[Side, ...] = get_args(Side)
@@ -48,8 +48,9 @@ def split_file(
     """Write `train.jsonl`, `val.jsonl` and `test.jsonl` into `out` (none for a ratio of zero).
 
     The same records, ratios and seed give the same split, in whatever order the file holds them.
-    The records of one document (`meta.document`, else `id`) stay together, and so do those with
-    the same value at `group_by`, a dotted key such as `meta.vendor`.
+    The records of one document (`meta.document`, else `id`; of photographs the image, whatever
+    they are called) stay together, and so do those with the same value at `group_by`, a dotted key
+    such as `meta.vendor`.
 
     Raises:
         DataError: ratios that make no sense, a bad record (with its line), or fewer groups than
@@ -74,7 +75,7 @@ def split_file(
         }
         for line, record in _records(file):
             side = side_of[_group_key(record, group_by, line)]
-            writers[side].write(write_chat_record(rebase.record(record)))
+            writers[side].write(write_any_record(rebase.record(record)))
             records[side] += 1
         # From here to the end of the block the new files appear one after another; an old one
         # beside a new one would mix two splits, a missing one is noticed.
@@ -149,16 +150,20 @@ def _read_groups(file: Path, group_by: str | None) -> dict[bytes, set[bytes]]:
     return groups
 
 
-def _records(file: Path) -> Iterator[tuple[jsonl.Line, ChatRecord]]:
+def _records(file: Path) -> Iterator[tuple[jsonl.Line, Record]]:
     for line, value in jsonl.read_values(file):
         try:
-            yield line, read_record(value)
+            yield line, read_any_record(value)
         except DataError as error:
             raise DataError(error.message, where=line.where, remedy=error.remedy) from None
 
 
-def _document_of(record: ChatRecord, line: jsonl.Line) -> str:
-    document = record.meta.get("document", record.id)
+def _document_of(record: Record, line: jsonl.Line) -> str:
+    name = record.id
+    if isinstance(record, InspectionRecord):
+        # The same photograph may stand in two records, one of objects and one of their summary.
+        name = record.image.replace("\\", "/")
+    document = record.meta.get("document", name)
     if not isinstance(document, str) or not document:
         raise DataError(
             "neither 'id' nor 'meta.document' says which document it is of", where=line.where
@@ -166,7 +171,7 @@ def _document_of(record: ChatRecord, line: jsonl.Line) -> str:
     return document
 
 
-def _group_key(record: ChatRecord, group_by: str | None, line: jsonl.Line) -> bytes:
+def _group_key(record: Record, group_by: str | None, line: jsonl.Line) -> bytes:
     if group_by is None:
         return _hash(_document_of(record, line))
     value: Any = {"id": record.id, "meta": record.meta, "metadata": record.meta}
@@ -177,7 +182,7 @@ def _group_key(record: ChatRecord, group_by: str | None, line: jsonl.Line) -> by
     return _hash(canonical.dumps(value))
 
 
-def _place(line: jsonl.Line, record: ChatRecord) -> str:
+def _place(line: jsonl.Line, record: Record) -> str:
     return f"{line.where} ({record.id})" if record.id else line.where
 
 

@@ -1,6 +1,5 @@
 """What a file of records holds, in numbers."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,42 +9,14 @@ from typing import Any, cast
 from sightwright import canonical, jsonl
 from sightwright.errors import DataError
 from sightwright.images import is_elsewhere
-from sightwright.record_formats import RecordFormat, format_of, read_record
+from sightwright.ingest.inspection_stats import InspectionStats
+from sightwright.ingest.spread import Spread
+from sightwright.inspection_records import InspectionRecord
+from sightwright.record_formats import RecordFormat, format_of, read_any_record
 from sightwright.records import ChatRecord
 
 # So many bad lines are named; the others are counted.
 _MOST_NAMED = 20
-
-
-@dataclass
-class Spread:
-    """How often each number was seen: the quantiles of any amount of them in little memory."""
-
-    counts: Counter[int] = field(default_factory=Counter[int])
-
-    def add(self, number: int) -> None:
-        self.counts[number] += 1
-
-    def quantile(self, share: float) -> int:
-        """The smallest number that at least `share` of all reach or stay under (nearest rank)."""
-        rank = max(1, math.ceil(share * self.counts.total()))
-        seen = 0
-        for number in sorted(self.counts):
-            seen += self.counts[number]
-            if seen >= rank:
-                return number
-        raise ValueError("no numbers")
-
-    def value(self) -> dict[str, int]:
-        """For JSON; empty when nothing was seen."""
-        if not self.counts:
-            return {}
-        return {
-            "min": min(self.counts),
-            "p50": self.quantile(0.5),
-            "p95": self.quantile(0.95),
-            "max": max(self.counts),
-        }
 
 
 @dataclass
@@ -56,6 +27,7 @@ class FileStats:
         num_without_image: records with no image, or with an empty name in its place.
         num_unread: lines that are no record for another reason; `unread` names the first of them.
         num_without_answer: records whose last message is no JSON object of the assistant's.
+        photographs: of the inspection records, which have neither prompt nor answer of their own.
         extensions: of the image files; data URLs and http(s) URLs are counted as such.
         rows: for each array of the answers, how many rows it has: `lines`, `lines[].taxes`.
         filled: for each key of the answers, in how many it is not null.
@@ -67,6 +39,7 @@ class FileStats:
     unread: list[str] = field(default_factory=list[str])
     num_without_answer: int = 0
     styles: Counter[RecordFormat] = field(default_factory=Counter[RecordFormat])
+    photographs: InspectionStats = field(default_factory=InspectionStats)
     extensions: Counter[str] = field(default_factory=Counter[str])
     pages: Spread = field(default_factory=Spread)
     prompt_characters: Spread = field(default_factory=Spread)
@@ -76,6 +49,7 @@ class FileStats:
 
     def value(self) -> dict[str, Any]:
         """For JSON."""
+        held = {"photographs": self.photographs.value()} if self.photographs.num_records else {}
         return {
             "records": self.num_records,
             "without_image": self.num_without_image,
@@ -89,6 +63,7 @@ class FileStats:
             "answer_characters": self.answer_characters.value(),
             "rows": {path: spread.value() for path, spread in self.rows.items()},
             "filled": dict(self.filled),
+            **held,
         }
 
 
@@ -111,7 +86,7 @@ def _add_line(stats: FileStats, line: jsonl.Line) -> None:
     value: object = None
     try:
         value = line.value()
-        record = read_record(value)
+        record = read_any_record(value)
     except DataError as error:
         if _has_empty_image(value):
             stats.num_without_image += 1
@@ -120,10 +95,13 @@ def _add_line(stats: FileStats, line: jsonl.Line) -> None:
         if len(stats.unread) < _MOST_NAMED:
             stats.unread.append(f"{line.where}: {error.message}")
         return
+    stats.extensions.update(_extension(image) for image in record.images)
+    if isinstance(record, InspectionRecord):
+        stats.photographs.add(record)
+        return
     stats.styles[format_of(value)] += 1
     stats.num_without_image += not record.images
     stats.pages.add(len(record.images))
-    stats.extensions.update(_extension(image) for image in record.images)
     _add_texts(stats, record)
 
 

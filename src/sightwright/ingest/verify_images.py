@@ -10,7 +10,9 @@ from pathlib import Path
 
 from sightwright import canonical, images, jsonl
 from sightwright.errors import DataError, ImageError
-from sightwright.record_formats import read_record
+from sightwright.ingest.inspection_check import Shown, size_fault
+from sightwright.inspection_records import InspectionRecord
+from sightwright.record_formats import Record, read_any_record
 from sightwright.web.address import is_web_address
 
 # Records of the same document name the same files: the last so many are remembered.
@@ -49,8 +51,8 @@ class ImageReport:
 def verify_images(file: Path, *, fetch: bool = False) -> Iterator[ImageReport]:
     """Check every image of a file; yields the report so far after each record, the same object.
 
-    An image is fine when its file is there, is not empty, and begins as an image does; its pixels
-    are not decoded.
+    An image is fine when its file is there, is not empty, and begins as an image does; that of a
+    photograph with objects also is as large as its record says. Pixels are not decoded.
 
     Args:
         fetch: also fetch http(s) images (into the cache that training reads).
@@ -62,7 +64,7 @@ def verify_images(file: Path, *, fetch: bool = False) -> Iterator[ImageReport]:
     look = functools.lru_cache(maxsize=_REMEMBERED)(functools.partial(_fault, root=file.parent))
     for line in jsonl.read_lines(file):
         try:
-            record = read_record(line.value())
+            record = read_any_record(line.value())
         except DataError as error:
             report.unread.append(f"{line.where}: {error.message}")
             continue
@@ -73,12 +75,18 @@ def verify_images(file: Path, *, fetch: bool = False) -> Iterator[ImageReport]:
             report.num_images += 1
             if is_web_address(image) and not fetch:
                 report.num_not_fetched += 1
-            elif (why := look(image)) is not None:
+            elif (why := look(image) or _wrong_size(record, file.parent)) is not None:
                 report.missing.append(MissingImage(image, record.id, line.number, why))
         yield report
     if not report.num_records and not report.unread:
         raise DataError("no records in it", where=str(file))
     yield report
+
+
+def _wrong_size(record: Record, root: Path) -> str | None:
+    if not isinstance(record, InspectionRecord):
+        return None
+    return size_fault(Shown(record.image, record.width, record.height), root)
 
 
 def write_missing(path: Path, report: ImageReport) -> None:

@@ -27,8 +27,8 @@ class Description:
     """What a description says.
 
     Attributes:
-        label: the class.
-        attributes: key → all values said of it.
+        label: the class; of several, the first.
+        attributes: key → all values said of it; 类别 for the classes after the first.
         style: `pairs` of key=value, or `levels` with strokes between (a bare name has one level).
     """
 
@@ -48,13 +48,18 @@ def read_description(desc: str) -> Description:
             if (filled := _filled(level.split(",")))
         }
         return Description(label.strip(), attributes, "levels")
+    classes: list[str] = []
     found: dict[str, set[str]] = {}
     for key, value in _pairs(text.split(",")):
+        if key == CATEGORY:
+            classes += _filled([value])
+            continue
         if key == TEXT:
             value = re.sub(r"\s+", "", value)
-        values = [value] if key in (CATEGORY, TEXT, NOTE) else value.split("|")
+        values = [value] if key in (TEXT, NOTE) else value.split("|")
         found.setdefault(key, set()).update(_filled(values))
-    (label, *_) = sorted(found.pop(CATEGORY, ())) or [""]
+    label, *more = classes or [""]
+    found[CATEGORY] = {each for each in more if each != label}
     attributes = {key: frozenset(said) for key, said in found.items() if said}
     return Description(label, attributes, "pairs")
 

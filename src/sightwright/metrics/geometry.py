@@ -28,6 +28,7 @@ from sightwright.metrics.fields import Counts
 from sightwright.metrics.matching import (
     THRESHOLDS,
     default_tolerance,
+    hits,
     match,
     same_kind,
     similarities,
@@ -187,7 +188,7 @@ def mark_objects(
         place=_found(sizes, kinds, by_kind),
         named=_found(sizes, kinds, by_class),
         unread=Found(answered=unread.kinds.count(None)),
-        regions=Found(len(gold), len(answer) + len(unread.kinds), _hits(alike)),
+        regions=Found(len(gold), len(answer) + len(unread.kinds), hits(alike)),
         classes=_classes(ours, theirs, named_pairs),
         pairs=tuple(_pair(i, j, float(by_kind[i, j]), ours[i], theirs[j]) for i, j in pairs),
         faults=dict(unread.faults),
@@ -219,11 +220,7 @@ def _found(
     sizes: Mapping[Kind, tuple[int, int]], kinds: Sequence[Kind], alike: NDArray[np.float64]
 ) -> dict[Kind, Found]:
     rows = {kind: [i for i, each in enumerate(kinds) if each == kind] for kind in KINDS}
-    return {kind: Found(*sizes[kind], _hits(alike[rows[kind]])) for kind in KINDS}
-
-
-def _hits(alike: NDArray[np.float64]) -> tuple[int, ...]:
-    return tuple(len(match(alike, threshold)) for threshold in THRESHOLDS)
+    return {kind: Found(*sizes[kind], hits(alike[rows[kind]])) for kind in KINDS}
 
 
 def _classes(

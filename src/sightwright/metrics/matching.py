@@ -83,8 +83,9 @@ def match(
     """
     allowed = alike >= threshold - _ROUNDING
     rows, columns = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
-    if not rows.size:
-        return []
+    if allowed.sum() == rows.size == columns.size:
+        # Every shape is like one other at most: there is nothing to choose.
+        return [(int(i), int(j)) for i, j in np.argwhere(allowed)]
     some = np.ix_(rows, columns)
     # Each term stays below one unit of the term before it, summed over all pairs.
     most = 1 + min(some[0].size, some[1].size)
@@ -93,6 +94,17 @@ def match(
         worth = worth + favour[some] * (1e-7 / most)
     pairs = best_pairs(np.where(allowed[some], worth, 0.0))
     return [(int(rows[i]), int(columns[j])) for i, j in pairs if allowed[rows[i], columns[j]]]
+
+
+def hits(alike: NDArray[np.float64]) -> tuple[int, ...]:
+    """How many pairs there are at each of `THRESHOLDS`."""
+    found: list[int] = []
+    num_alike = -1
+    for threshold in THRESHOLDS:
+        # The pairs alike by more are among those alike by less: as many are the same.
+        before, num_alike = num_alike, int((alike >= threshold - _ROUNDING).sum())
+        found.append(found[-1] if num_alike == before else len(match(alike, threshold)))
+    return tuple(found)
 
 
 def _shapely() -> Any:

@@ -54,6 +54,7 @@ class SummaryMark:
         exact: header and content are right; of an irrelevant picture, it says so.
         cut: generation ended at the output limit, so the answer was not taken.
         error: why no content was taken; "" where it was.
+        differences: the facts that are counted differently, in their order.
     """
 
     irrelevant: bool
@@ -94,6 +95,7 @@ class SummaryScores:
         wrongly_irrelevant: of the pictures of an installation, those that were called irrelevant.
         facts: of the pictures of an installation, all facts together.
         per_attribute: the same by category and attribute, in the order of their names.
+        cut: how many answers hit the output limit.
         intervals: 95 % over resampled photographs, of `fact_f1`, `content_f1`, `exact`.
     """
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sightwright import canonical
 from sightwright.config.fusion import FusedSet
 from sightwright.geometry import Polygon, bounds
-from sightwright.inspection_records import DenseObject
+from sightwright.inspection_records import DenseObject, write_object
 
 Objects = tuple[DenseObject, ...]
 
@@ -37,6 +38,20 @@ def limit_objects(
     boxed, num_boxed = boxes_for_large_polygons(objects, limits.poly_max_points)
     kept = capped(boxed, limits.max_objects, seed=seed, epoch=epoch, key=key)
     return Limited(kept, num_boxed, len(boxed) - len(kept))
+
+
+def longest(objects: Objects, limits: FusedSet) -> Objects:
+    """Of all that `limit_objects` may leave of a record, the choice of the most text.
+
+    Characters are counted, with which tokens all but go.
+    """
+    boxed, _ = boxes_for_large_polygons(objects, limits.poly_max_points)
+    most = limits.max_objects
+    if most is None or len(boxed) <= most:
+        return boxed
+    sizes = [len(canonical.dumps(write_object(each))) for each in boxed]
+    chosen = set(sorted(range(len(boxed)), key=lambda index: -sizes[index])[:most])
+    return tuple(each for index, each in enumerate(boxed) if index in chosen)
 
 
 def boxes_for_large_polygons(objects: Objects, max_points: int | None) -> tuple[Objects, int]:

@@ -190,10 +190,26 @@ class DenseTask:
         return body + len(line) + len(line_break), is_right
 
 
+def require_objects(record: InspectionRecord) -> None:
+    """
+    Raises:
+        DataError: a record of a summary alone: that it names no object does not mean there is none.
+    """
+    if not record.objects:
+        raise DataError(
+            "no objects, which task.type dense is about",
+            where=f"record {record.key!r}",
+            remedy="leave the record out, or ask for its summary: task.type: summary",
+        )
+
+
 def _without_end(text: str) -> str:
-    end = len(text.rstrip())
-    while (found := next((e for e in _ENDS if text.endswith(e, 0, end)), None)) is not None:
-        end = len(text[: end - len(found)].rstrip())
+    end = len(text)
+    while end:
+        mark = next((mark for mark in _ENDS if text.endswith(mark, 0, end)), None)
+        if mark is None and not text[end - 1].isspace():
+            break
+        end -= 1 if mark is None else len(mark)
     return text[:end]
 
 

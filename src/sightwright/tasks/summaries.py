@@ -79,6 +79,8 @@ def _wrong_with(description: Description, family: Domain) -> str:
         return f"names no {CATEGORY}"
     if description.style != "pairs":
         return f"is not {CATEGORY}=…,key=value"
+    if CATEGORY in description.attributes:
+        return f"names more than one {CATEGORY}"
     if family.category(description.label) is None:
         return f"{family.token} has no {CATEGORY} {description.label!r}"
     if GROUP in description.attributes and not family.has_groups:

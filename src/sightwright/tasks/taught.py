@@ -20,14 +20,15 @@ def stored(prompt: Prompt, asking: Asking) -> Inspection:
 
 
 def inspection_task_of(taught: StoredTask) -> InspectionTask:
-    """The task that a model was taught. Groups are asked for their verdict in their records' words.
+    """The task that a model was taught. Groups are asked for their verdict in their records' words,
+    unless the run had its own.
 
     Raises:
         ModelError: it was taught no task of photographs.
     """
-    if taught.type == "verdict":
-        return VerdictTask(order=taught.order)
     how = taught.inspection
+    if taught.type == "verdict":
+        return VerdictTask(None if how is None else Prompt(how.system, taught.prompt), taught.order)
     if taught.type in ("extract", "chat") or how is None:
         raise ModelError(
             f"this model was taught task.type {taught.type}, and not to inspect photographs",

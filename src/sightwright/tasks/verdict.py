@@ -28,7 +28,8 @@ THIRD_STATE_WORDS = (
 
 _VERDICT = re.compile(r"Verdict ?[:：] ?(.*)")
 _REASON = re.compile(r"Reason ?[:：] ?(.*)")
-# The traditional letters of the words that are compared; a reason is compared with nothing else.
+# The traditional letters of the words that are looked for. A reason keeps its own: 覆 is simplified
+# in 覆盖 too.
 _SIMPLIFIED = str.maketrans("過復覆審認條無確暫", "过复复审认条无确暂")
 
 
@@ -114,13 +115,12 @@ class VerdictTask:
     def parse(self, text: str) -> ParsedVerdict:
         """Read an answer: exactly two lines that are not empty, a verdict and a reason.
 
-        Runs of white space are one space, and the letters of 通過 and its like are simplified;
-        nothing else is repaired.
+        Runs of white space are one space, and 通過 is 通过; nothing else is repaired.
         """
-        lines = [_normalised(line) for line in text_lines(text) if line]
+        lines = [" ".join(line.split()) for line in text_lines(text) if line]
         if len(lines) != 2:
             return ParsedVerdict(None, f"{len(lines)} lines, not 2")
-        said, why = _VERDICT.fullmatch(lines[0]), _REASON.fullmatch(lines[1])
+        said, why = _VERDICT.fullmatch(_simplified(lines[0])), _REASON.fullmatch(lines[1])
         if said is None or why is None:
             return ParsedVerdict(None, "the lines do not begin with 'Verdict:' and 'Reason:'")
         if said[1] not in (PASS, FAIL):
@@ -148,8 +148,8 @@ class VerdictTask:
         return Message("user", in_order)
 
 
-def _normalised(line: str) -> str:
-    return " ".join(line.translate(_SIMPLIFIED).split())
+def _simplified(text: str) -> str:
+    return text.translate(_SIMPLIFIED)
 
 
 def _wrong_with(reason: str) -> str:
@@ -157,5 +157,6 @@ def _wrong_with(reason: str) -> str:
         return "no reason"
     if len(reason) > MAX_REASON:
         return f"a reason of {len(reason)} characters, more than {MAX_REASON}"
-    third = next((word for word in THIRD_STATE_WORDS if word in reason.lower()), None)
+    letters = _simplified(reason.lower())
+    third = next((word for word in THIRD_STATE_WORDS if word in letters), None)
     return f"a third verdict, {third!r}" if third else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightwright.config.schema import Config
+from sightwright.config.sections.task import TaskType
 from sightwright.config.sections.training import GENERATED_METRICS
 from sightwright.config.training_arguments import training_arguments
 from sightwright.train.callbacks import JsonlLog, Progress, SaveLast
@@ -18,22 +19,25 @@ if TYPE_CHECKING:
     from transformers import TrainerCallback, TrainingArguments
 
 TENSORBOARD = "tensorboard"
+# Less of them is better.
+_COSTS = ("loss", "count_error", "loop_rate", "false_pass_rate", "false_fail_rate")
 
 
 def trainer_arguments(
-    config: Config, folder: Path, precision: Precision, *, generates: bool
+    config: Config, folder: Path, precision: Precision, *, marked: TaskType | None
 ) -> TrainingArguments:
     """What the trainer is told.
 
     Args:
-        generates: evaluation answers records, so that field F1 can pick the best checkpoint.
+        marked: the task of the first held-out records that evaluation answers, whose score picks
+            the best checkpoint; None where it answers none.
     """
     from transformers import TrainingArguments
 
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     kwargs = training_arguments(config, world_size, str(folder))
     kwargs |= {"bf16": precision.half == "bf16", "fp16": precision.half == "fp16"}
-    kwargs |= _best(config, kwargs, generates)
+    kwargs |= _best(config, kwargs, marked)
     kwargs |= {
         "disable_tqdm": True,
         "report_to": _sinks(kwargs.get("report_to")),
@@ -60,16 +64,16 @@ def trainer_callbacks(
     return callbacks
 
 
-def _best(config: Config, kwargs: dict[str, Any], generates: bool) -> dict[str, Any]:
+def _best(config: Config, kwargs: dict[str, Any], marked: TaskType | None) -> dict[str, Any]:
     """The task's own score picks the best checkpoint where it is measured, else the loss."""
     if config.training.eval_strategy == "no":
         return {}
-    own = next(iter(GENERATED_METRICS[config.task.type] if generates else ()), "loss")
+    own = next(iter(GENERATED_METRICS[marked] if marked else ()), "loss")
     metric = config.training.best_metric or own
     greater = kwargs.get("greater_is_better")
     return {
         "metric_for_best_model": metric,
-        "greater_is_better": not metric.endswith("loss") if greater is None else greater,
+        "greater_is_better": not metric.endswith(_COSTS) if greater is None else greater,
     }
 
 

@@ -10,7 +10,19 @@ from sightwright.config.resolved import RESOLVED_NAME, resolved_values
 from sightwright.config.schema import Config
 
 # What a step computes does not follow from these.
-_SECTIONS_BESIDE = ("eval", "export", "serve", "rlhf", "prompts", "custom", "data")
+_SECTIONS_BESIDE = ("eval", "export", "serve", "rlhf", "data")
+# Which records there are is compared by their digest.
+_CUSTOM_BESIDE = (
+    "train_jsonl",
+    "val_jsonl",
+    "fusion_config",
+    "sample_limit",
+    "train_sample_limit",
+    "val_sample_limit",
+    "token_type_metrics",
+    "dump_conversation",
+    "extra",
+)
 _KEYS_BESIDE = (
     "output_dir",
     "run_name",
@@ -34,6 +46,7 @@ _KEYS_BESIDE = (
     "gradient_accumulation_steps",
     "effective_batch_size",
 )
+_ABSENT = "–"
 
 
 def changed_settings(checkpoint: Path, now: Config) -> list[str]:
@@ -48,10 +61,12 @@ def changed_settings(checkpoint: Path, now: Config) -> list[str]:
         then = dict(resolved_values(load_config(path).config))
     except ConfigProblemsError:
         return []
+    values = dict(resolved_values(now))
     return [
-        f"{key}: {then[key]} → {value}"
-        for key, value in resolved_values(now)
-        if key in then and then[key] != value and _is_of_a_step(key)
+        f"{key}: {then.get(key, _ABSENT)} → {values.get(key, _ABSENT)}"
+        # A section that one of the two leaves out has keys in the other alone.
+        for key in dict.fromkeys((*values, *then))
+        if then.get(key) != values.get(key) and _is_of_a_step(key)
     ]
 
 
@@ -59,4 +74,6 @@ def _is_of_a_step(key: str) -> bool:
     section, _, name = key.partition(".")
     if section == "training":
         return not name.startswith(_KEYS_BESIDE)
+    if section == "custom":
+        return not name.startswith(_CUSTOM_BESIDE)
     return section not in _SECTIONS_BESIDE

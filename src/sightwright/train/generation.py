@@ -13,13 +13,13 @@ from torch import nn
 from sightwright.chat import ChatTokenizer
 from sightwright.config.schema import Config
 from sightwright.data.conversations import asked_with
-from sightwright.data.encode import conversation
+from sightwright.data.encode import Arrange, conversation
 from sightwright.data.training_sets import HeldOut
 from sightwright.evaluate import inspection
 from sightwright.evaluate.run import evaluate
 from sightwright.infer.transformers_engine import TransformersEngine
 from sightwright.record_formats import Record
-from sightwright.records import ChatRecord
+from sightwright.records import ChatRecord, Message
 from sightwright.tasks.extract import ExtractTask
 from sightwright.tasks.inspection import InspectionTask
 from sightwright.vision import VisionSpec
@@ -90,12 +90,17 @@ class MarkExtraction:
 @dataclass(frozen=True)
 class MarkInspection:
     """Greedy answers about photographs → the scores of their task
-    (`config.sections.training.GENERATED_METRICS`)."""
+    (`config.sections.training.GENERATED_METRICS`).
+
+    Attributes:
+        arrange: how the records are learnt; they are asked the same question.
+    """
 
     examiner: Examiner
     task: InspectionTask
     records: Sequence[Record]
     root: Path
+    arrange: Arrange
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         found = inspection.evaluate(
@@ -106,8 +111,12 @@ class MarkInspection:
             batch_size=self.examiner.batch_size,
             max_tokens=self.examiner.max_tokens,
             bootstrap_samples=0,
+            prompt_of=self._question,
         )
         return found.metrics()
+
+    def _question(self, record: Record) -> tuple[Message, ...]:
+        return self.arrange(record)[:-1]
 
 
 @dataclass(frozen=True)
@@ -143,6 +152,7 @@ def mark_answers_of(
     records = [held.records.record(index) for index in range(count)]
     examiner = Examiner(tokenizer, spec, config.eval.batch_size, config.task.max_output_tokens)
     if not isinstance(task, ExtractTask):
-        return MarkInspection(examiner, task, records, held.records.root)
+        arrange = held.records.encoder.arrange
+        return MarkInspection(examiner, task, records, held.records.root, arrange)
     asked = [asked_with(config.task.prompt, conversation(record)) for record in records]
     return MarkExtraction(examiner, task, asked, held.records.root, config.eval.constrained)

@@ -7,7 +7,7 @@ sums-RANK.json     what this rank has added up since the last line of the log
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,9 @@ class RunFacts:
 
 
 _KEYS = {
-    "records": "custom.train_jsonl, whose records are others",
-    "num_records": "the number of records of custom.train_jsonl",
+    "records": "custom.train_jsonl or custom.fusion_config, whose records are others, or handled "
+    "otherwise",
+    "num_records": "the number of records of an epoch",
     "batch_size": "training.per_device_train_batch_size",
     "batches_per_step": "the micro-batches of a step (training.effective_batch_size)",
     "seed": "training.data_seed or training.seed",
@@ -67,7 +68,7 @@ class Sums:
     run_loss: float
     correct: int
     answer_tokens: int
-    changes: dict[str, int]
+    changes: dict[str, int] = field(default_factory=dict[str, int])
 
 
 def write_facts(folder: Path, facts: RunFacts) -> None:
@@ -119,7 +120,8 @@ def read_sums(folder: Path, rank: int) -> Sums | None:
     if not path.is_file():
         return None
     value = canonical.loads(path.read_text(encoding="utf-8"))
-    return Sums(**{field.name: value[field.name] for field in fields(Sums)})
+    # An older checkpoint counts no changes.
+    return Sums(**{each.name: value[each.name] for each in fields(Sums) if each.name in value})
 
 
 def _sums_file(folder: Path, rank: int) -> Path:

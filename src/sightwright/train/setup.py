@@ -29,8 +29,10 @@ from sightwright.model.load import (
     resolve_attention,
     resolve_folder,
 )
+from sightwright.model.processor import copy_processor_files
 from sightwright.tasks.extract import ExtractTask
 from sightwright.tasks.inspection import kind_of
+from sightwright.tasks.prompts import Prompt
 from sightwright.tasks.taught import stored
 from sightwright.tasks.verdict import VerdictTask
 from sightwright.train.precision import Precision
@@ -58,8 +60,14 @@ class Prepared:
     notes: tuple[str, ...]
 
     def stamp(self, folder: Path) -> None:
-        """Write what a checkpoint of this run says of itself into its folder."""
+        """Write what a checkpoint of this run says of itself into its folder.
+
+        Whole weights get the base's tokenizer and processor files too: they are a model then, that
+        can be evaluated and served as it lies.
+        """
         write(folder, self.certificate)
+        if (folder / "config.json").is_file():  # an adapter's folder has none
+            copy_processor_files(self.base_folder, folder, self.spec.pixels)
 
 
 def prepare(config: Config, precision: Precision) -> Prepared:
@@ -144,8 +152,10 @@ def _stored_task(config: Config, sets: TrainingSets) -> StoredTask:
             kind, question = "chat", ""
         case ExtractTask():
             kind, question, schema = "extract", task.prompt, StoredSchema.of(task.schema)
-        case VerdictTask():
+        case VerdictTask(prompt=None):
             kind, question = "verdict", sets.commonest_prompt
+        case VerdictTask(prompt=Prompt() as own):
+            kind, question, inspection = "verdict", own.user, stored(own, sets.asking)
         case _:
             kind, question = kind_of(task), task.prompt.user
             inspection = stored(task.prompt, sets.asking)

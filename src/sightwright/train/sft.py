@@ -155,7 +155,8 @@ def _trainer(
 
     config = loaded.config
     mark_answers = _mark_answers(config, prepared)
-    args = trainer_arguments(config, folder, precision, generates=mark_answers is not None)
+    marked = None if mark_answers is None else prepared.sets.marked_kind(config.task.type)
+    args = trainer_arguments(config, folder, precision, marked=marked)
 
     def stamp(place: Path) -> None:
         dump_resolved(loaded, place)

@@ -28,8 +28,7 @@ from transformers.trainer_callback import PrinterCallback
 from sightwright.data.collate import Collator, model_inputs, num_answer_tokens
 from sightwright.data.dataset import Sample, TrainingRecords
 from sightwright.data.pixels import to_pixel_values
-from sightwright.errors import ModelError, SightwrightError
-from sightwright.model.adapters import is_prepared, parts_table
+from sightwright.model.adapters import parts_table
 from sightwright.model.attention import attends_by_document
 from sightwright.model.checkpoints import is_complete
 from sightwright.train import progress
@@ -42,6 +41,11 @@ from sightwright.train.flow import (
     randomness_kept,
 )
 from sightwright.train.losses import AnswerLoss, answer_loss, refuse_non_finite
+from sightwright.train.preconditions import (
+    require_best_metric,
+    require_one_gpu,
+    require_prepared,
+)
 from sightwright.train.saving import Saving
 from sightwright.vision import VisionSpec
 
@@ -93,8 +97,8 @@ class SftTrainer(Trainer):
         parts: SftParts,
         callbacks: list[TrainerCallback] | None = None,
     ) -> None:
-        _require_prepared(model)
-        _require_one_gpu(args)
+        require_prepared(model)
+        require_one_gpu(args)
         self._parts = parts
         self._plan = plan_of(args, len(parts.train))
         self._saving = Saving(Path(str(args.output_dir)), args.save_total_limit)
@@ -280,6 +284,7 @@ class SftTrainer(Trainer):
                 metrics |= self._parts.mark_answers(self.accelerator.unwrap_model(model))
         model.train(was_training)
         named = {f"{metric_key_prefix}_{key}": value for key, value in metrics.items()}
+        require_best_metric(self.args, named)
         self.log(dict(named))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
         return named
@@ -376,28 +381,10 @@ class SftTrainer(Trainer):
     def _save(
         self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None
     ) -> None:
-        _require_prepared(self.accelerator.unwrap_model(self.model))
+        require_prepared(self.accelerator.unwrap_model(self.model))
         super()._save(output_dir, state_dict)
         if self.args.should_save:
             self._parts.stamp(self._folder if output_dir is None else Path(output_dir))
-
-
-def _require_prepared(model: nn.Module) -> None:
-    if not is_prepared(model):
-        raise ModelError(
-            "this model did not go through prepare_model: the whole model would be saved in "
-            "place of an adapter",
-            remedy="call sightwright.model.adapters.prepare_model before making the trainer",
-        )
-
-
-def _require_one_gpu(args: TrainingArguments) -> None:
-    if args.n_gpu > 1:
-        raise SightwrightError(
-            f"{args.n_gpu} GPUs are visible to one process",
-            remedy=f"torchrun --nproc_per_node {args.n_gpu} -m src.sft …, or "
-            "CUDA_VISIBLE_DEVICES=0 for one of them",
-        )
 
 
 def _num_counted(batch: dict[str, Any]) -> int:

@@ -58,8 +58,8 @@ class RotateParams(Section):
 
 
 class ScaleParams(Section):
-    lo: PositiveFloat = Field(default=0.9, description="smallest factor")
-    hi: PositiveFloat = Field(default=1.1, description="largest factor")
+    lo: float = Field(default=0.9, gt=0, le=10, description="smallest factor")
+    hi: float = Field(default=1.1, gt=0, le=10, description="largest factor")
     prob: Probability = Field(default=0.5, description=_PROB)
 
     def faults(self) -> Iterator[Fault]:
@@ -69,7 +69,7 @@ class ScaleParams(Section):
 
 class PerspectiveParams(Section):
     max_shift: float = Field(
-        default=0.05, ge=0, le=0.25, description="how far a corner moves, as a share of a side"
+        default=0.05, ge=0, le=0.2, description="how far a corner moves, as a share of a side"
     )
     prob: Probability = Field(default=0.3, description=_PROB)
 
@@ -119,8 +119,8 @@ class RoiCropParams(Section):
 
 
 class ResizeByScaleParams(Section):
-    lo: PositiveFloat = Field(default=0.8, description="smallest factor")
-    hi: PositiveFloat = Field(default=1.2, description="largest factor")
+    lo: float = Field(default=0.8, gt=0, le=10, description="smallest factor")
+    hi: float = Field(default=1.2, gt=0, le=10, description="largest factor")
     scales: Annotated[tuple[float, ...], AsTuple] | None = Field(
         default=None, description="factors to choose from, in place of lo and hi"
     )
@@ -132,8 +132,8 @@ class ResizeByScaleParams(Section):
     def faults(self) -> Iterator[Fault]:
         if self.lo > self.hi:
             yield Fault("lo", f"{self.lo:g} is above hi {self.hi:g}", "write the smaller as lo")
-        if self.scales is not None and (not self.scales or min(self.scales) <= 0):
-            yield Fault("scales", "must hold factors above 0", "as [0.75, 1.0, 1.25]")
+        if self.scales is not None and not all(0 < each <= 10 for each in self.scales or (0,)):
+            yield Fault("scales", "must hold factors above 0, to 10", "as [0.75, 1.0, 1.25]")
 
 
 class ExpandToFitAffineParams(Section):

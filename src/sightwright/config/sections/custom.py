@@ -20,6 +20,7 @@ __all__ = ["Augmentation", "AugmentationStep", "Curriculum", "CurriculumPhase", 
 
 _PREFIX = "as <DOMAIN={domain}>, <TASK={task}>"
 
+
 class FeatureTerm(Section):
     """One place in the vision tower where the student is held to the teacher."""
 
