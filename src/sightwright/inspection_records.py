@@ -18,7 +18,8 @@ from typing import Annotated, Any, cast
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sightwright.errors import DataError
-from sightwright.geometry import Geometry, faults, flat, read_geometry
+from sightwright.geometry import Geometry, faults
+from sightwright.geometry_json import flat, read_geometry
 from sightwright.records import joined, local_path, read_meta
 
 _RECORD_KEYS = ("id", "images", "objects", "width", "height", "summary", "meta", "metadata")

@@ -68,6 +68,8 @@ def test_objects(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_summaries_and_verdicts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = report(folder, capsys, "--data", folder / "test.jsonl", "--task", "summary")
     assert (found["task"], found["irrelevant"]["of"]) == ("summary", 1)
+    # How it was asked does not hide how it scored.
+    assert (found["header_format"], set(found["header"])) == (None, {"value", "count", "of"})
     found = report(folder, capsys, "--data", folder / "groups.jsonl", "--task", "verdict")
     assert (found["task"], found["accuracy"]["of"]) == ("verdict", 1)
 

@@ -8,14 +8,8 @@ from typing import Any, cast
 from sightwright.draw.colours import class_of, colour_of
 from sightwright.draw.overlay import LegendEntry, legend, shown
 from sightwright.errors import DataError
-from sightwright.geometry import (
-    Ordering,
-    canonical,
-    flat,
-    read_geometry,
-    reading_order,
-    reference_point,
-)
+from sightwright.geometry import Ordering, canonical, reading_order, reference_point
+from sightwright.geometry_json import flat, read_geometry
 from sightwright.inspection_records import DenseObject, InspectionRecord, is_inspection
 
 MOST_OBJECTS = 500

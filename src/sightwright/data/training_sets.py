@@ -100,7 +100,7 @@ class TrainingSets:
     def marked_kind(self, preferred: TaskType) -> TaskType | None:
         """The task whose score picks the best checkpoint: the preferred one where held-out records
         are of it, else that of the first whose answers are marked; None where none are."""
-        kinds = [each.kind for each in self.held_out if each.kind != "chat"]
+        kinds: list[TaskType] = [each.kind for each in self.held_out if each.kind != "chat"]
         return preferred if preferred in kinds else next(iter(kinds), None)
 
     @property

@@ -32,9 +32,7 @@ from sightwright.geometry import (
     Polygon,
     bounds,
     faults,
-    flat,
     from_norm,
-    read_geometry,
     reading_order,
     signed_area,
     to_norm,
@@ -43,6 +41,7 @@ from sightwright.geometry import (
 from sightwright.geometry import (
     canonical as canonical_shape,
 )
+from sightwright.geometry_json import flat, read_geometry
 from sightwright.inspection_records import DenseObject, InspectionRecord
 from sightwright.tasks.prompt_texts import Norm
 

@@ -32,7 +32,6 @@ from sightwright.model.load import (
 from sightwright.model.processor import copy_processor_files
 from sightwright.tasks.extract import ExtractTask
 from sightwright.tasks.inspection import kind_of
-from sightwright.tasks.prompts import Prompt
 from sightwright.tasks.taught import stored
 from sightwright.tasks.verdict import VerdictTask
 from sightwright.train.precision import Precision
@@ -152,10 +151,9 @@ def _stored_task(config: Config, sets: TrainingSets) -> StoredTask:
             kind, question = "chat", ""
         case ExtractTask():
             kind, question, schema = "extract", task.prompt, StoredSchema.of(task.schema)
-        case VerdictTask(prompt=None):
-            kind, question = "verdict", sets.commonest_prompt
-        case VerdictTask(prompt=Prompt() as own):
-            kind, question, inspection = "verdict", own.user, stored(own, sets.asking)
+        case VerdictTask(prompt=own):
+            kind, question = "verdict", sets.commonest_prompt if own is None else own.user
+            inspection = None if own is None else stored(own, sets.asking)
         case _:
             kind, question = kind_of(task), task.prompt.user
             inspection = stored(task.prompt, sets.asking)

@@ -9,7 +9,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from PIL import Image, ImageDraw
 
-from sightwright.geometry import Box, Geometry, Line, Polygon, flat
+from sightwright.geometry import Box, Geometry, Line, Polygon
+from sightwright.geometry_json import flat
 
 WIDTH, HEIGHT = 640, 480
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sightwright.errors import DataError
-from sightwright.geometry import Box, Geometry, Line, Polygon, canonical, flat
+from sightwright.geometry import Box, Geometry, Line, Polygon, canonical
+from sightwright.geometry_json import flat
 from sightwright.ingest.annotations.formats import READERS, AnnotationFormat
 from sightwright.ingest.annotations.found import Annotated, BadSample, ReadOptions
 from sightwright.ingest.annotations.run import Settings, convert_annotations

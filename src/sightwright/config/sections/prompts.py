@@ -6,7 +6,6 @@ from pydantic import Field
 
 from sightwright.config.section import Section
 
-
 Domain = Literal["bbu", "rru"]
 
 
