@@ -1,5 +1,6 @@
 import base64
 import io
+import os
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -100,11 +101,19 @@ def test_root_image_dir_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("nowhere.png", "no such image file"),
         ("no\0where.png", "a NUL in its path"),
         ("/", "cannot be read: Is a directory"),
+        ("/dev/zero", "a device or a pipe"),
     ],
 )
 def test_what_cannot_be_opened_is_an_image_error(source: str | bytes, complaint: str) -> None:
     with pytest.raises(ImageError, match=complaint):
         images.open_image(source)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    for read in (images.open_image, images.image_size):
+        with pytest.raises(ImageError, match="a device or a pipe"):
+            read("a.png", tmp_path)
 
 
 def test_an_image_over_the_limit_is_refused_before_decoding(

@@ -9,6 +9,7 @@ import io
 import math
 import os
 import re
+import stat
 import struct
 import warnings
 from collections.abc import Generator, Iterable, Sequence
@@ -111,6 +112,7 @@ def open_image(source: "str | bytes | Path | Image", root: Path | None = None) -
         return _decode(bytes_elsewhere(source), where=place_of(source))
     path = resolve_path(source, root)
     with decoding(str(path)):
+        _require_file(path)
         data = path.read_bytes()
     return _decode(data, where=str(path))
 
@@ -123,17 +125,31 @@ def image_size(reference: str, root: Path | None = None) -> tuple[int, int]:
     Raises:
         ImageError: missing, not to be had, not an image, of several pages, or not readable.
     """
-    from PIL import Image
-
     where = place_of(reference, root)
     if is_elsewhere(reference):
         source = io.BytesIO(bytes_elsewhere(reference))
     else:
         source = resolve_path(reference, root)
-    with decoding(where), Image.open(source, formats=FORMATS) as image:
+    with decoding(where):
+        if isinstance(source, Path):
+            _require_file(source)
+        return _upright_size(source, where)
+
+
+def _upright_size(source: Path | io.BytesIO, where: str) -> tuple[int, int]:
+    from PIL import Image
+
+    with Image.open(source, formats=FORMATS) as image:
         refuse_more_pages(image, where)
         turned = _orientation(image) in _TURNED_ORIENTATIONS
         return (image.height, image.width) if turned else (image.width, image.height)
+
+
+def _require_file(path: Path) -> None:
+    """A device gives bytes without end, and a pipe may never give one."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UnreadableImageError("a device or a pipe, and no image file", where=str(path))
 
 
 def _orientation(image: object) -> int:

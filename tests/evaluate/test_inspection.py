@@ -246,3 +246,11 @@ def test_another_question_may_be_asked(root: Path) -> None:
         engine, PHOTOGRAPHS[:1], DENSE, root=root, progress=False, prompt_of=lambda record: asked
     )
     assert engine.requests[0].messages == asked
+
+
+def test_labels_without_facts_are_no_perfect_score_for_no_answer(root: Path) -> None:
+    # The two labels state no fact: 统计 names a category alone.
+    records = [replace(each, summary=SUMMARY_TEXT) for each in PHOTOGRAPHS]
+    engine = answering({64: SUMMARY_TEXT, 65: "I cannot say."})
+    found = evaluate(engine, records, SUMMARY, root=root, progress=False)
+    assert found.metrics()["fact_f1"] == 0.5

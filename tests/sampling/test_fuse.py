@@ -275,3 +275,18 @@ def test_a_source_of_ratio_0_is_not_read(fusion: Fusion, tmp_path: Path) -> None
 def test_no_file_that_is_read_is_overwritten(fusion: Fusion, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="would overwrite a file that it reads"):
         fused(fusion, tmp_path / "data/../data/lvis.jsonl")
+
+
+def test_what_cannot_be_written_again_is_named_by_its_line(fusion: Fusion, tmp_path: Path) -> None:
+    # A reader goes a little deeper than a writer.
+    deep: Any = []
+    for _ in range(480):
+        deep = [deep]
+    path = tmp_path / "data/bbu/train.jsonl"
+    first, *others = path.read_text().splitlines()
+    broken = first.replace('{"site":0}', '{"site":' + json.dumps(deep) + "}")
+    assert broken != first
+    path.write_text("\n".join([broken, *others]))
+    with pytest.raises(DataError, match="nested too deep to be written") as error:
+        fuse_file(fusion, tmp_path / "out.jsonl", seed=1)
+    assert error.value.where == f"{path}:1"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sightwright import certificate
+from sightwright.config.problems import ConfigProblemsError
 from sightwright.errors import ConfigError, DataError, ModelError
 from sightwright.train.sft import train
 from sightwright.train.trainer import SftTrainer
@@ -192,7 +193,12 @@ def test_an_over_long_record_is_named(write_config: WriteConfig) -> None:
 
 
 def test_what_cannot_run_is_refused_before_anything_is_loaded(write_config: WriteConfig) -> None:
-    with pytest.raises(ConfigError, match="fusion_config"):
+    with pytest.raises(ConfigError, match="token_type_metrics"):
+        train(write_config(custom={"token_type_metrics": {"enabled": True}}))
+
+
+def test_a_mixture_that_is_not_there_is_named(write_config: WriteConfig) -> None:
+    with pytest.raises(ConfigProblemsError, match="mix.yaml: cannot be read"):
         train(write_config(custom={"fusion_config": "mix.yaml"}))
 
 

@@ -121,12 +121,13 @@ def _setup(
     min_object: float,
     group_by: "Sequence[str]",
 ) -> "Setup":
+    from sightwright.doctor.checks.leakage import ALWAYS
     from sightwright.doctor.exam import Setup
 
     own = None if run is None else run.template.max_pixels
     low = None if run is None else run.template.min_pixels
     most = max_pixels or own or _MAX_PIXELS
-    keys = ("meta.document", "meta.vendor", "meta.template", *group_by)
+    keys = (*ALWAYS, *group_by)
     return Setup(
         max_pixels=most,
         min_pixels=min(low or _MIN_PIXELS, most),

@@ -135,10 +135,8 @@ class InspectionEvaluation:
             case ObjectScores():
                 found = _dense_metrics(self.scores)
             case SummaryScores():
-                facts = self.scores.facts
                 found = {
-                    # Irrelevant pictures alone state no fact that could be right.
-                    "fact_f1": facts.f1 if facts.occurs else None,
+                    "fact_f1": self.scores.fact_f1,
                     "summary_exact": self.scores.exact.value,
                     "answer_valid": self.scores.valid_json.value,
                 }

@@ -105,11 +105,9 @@ def _coco_figures(coco: CocoScores) -> list[Figure]:
 def _summary_figures(scores: SummaryScores) -> list[Figure]:
     spans = scores.intervals
     cells = scores.facts.tp + scores.facts.fn
-    fact_f1, span = (
-        (scores.facts.f1, spans.get("fact_f1")) if scores.facts.occurs else (None, None)
-    )
+    span = spans.get("fact_f1") if scores.facts.occurs else None
     return [
-        Figure("fact F1", fact_f1, _plural(cells, "fact"), span),
+        Figure("fact F1", scores.fact_f1, _plural(cells, "fact"), span),
         _figure("fact F1, mean", scores.content_f1, "picture", spans.get("content_f1")),
         _figure("wholly right", scores.exact, "picture", spans.get("exact")),
         _figure("form", scores.well_formed, "picture"),

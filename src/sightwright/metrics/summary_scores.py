@@ -115,6 +115,12 @@ class SummaryScores:
     cut: int
     intervals: dict[str, Interval]
 
+    @property
+    def fact_f1(self) -> float | None:
+        """Over all facts together; the mean of the pictures where neither labels nor answers state
+        one, and None where there is no picture of an installation."""
+        return self.facts.f1 if self.facts.occurs else self.content_f1.value
+
 
 def mark_summary(gold: SummaryGold, text: str, *, cut: bool) -> SummaryMark:
     """Mark one answer; one that was cut counts as none, even if it is JSON by luck."""

@@ -84,7 +84,11 @@ def fuse_file(
     fuser = _Fuser(fusion, pools, out, seed, epoch, report)
     with jsonl.Writer(out) as writer:
         for index, record in progress(rows.tolist(), f"writing {out.name}"):
-            writer.write(fuser.value(index, record))
+            try:
+                writer.write(fuser.value(index, record))
+            except DataError as error:
+                where = error.where or fuser.where(index, record)
+                raise DataError(error.message, where=where, remedy=error.remedy) from None
         report.num_records = writer.num_records
     return report
 
@@ -114,6 +118,10 @@ class _Fuser:
         }
         self._used: set[str] = set()
         self._times = Counter[str]()
+
+    def where(self, index: int, number: int) -> str:
+        """File and line of record `number` of set `index`."""
+        return self._pools[self._sets[index].name][number].where
 
     def value(self, index: int, number: int) -> dict[str, Any]:
         """The JSON value of record `number` of set `index`."""
