@@ -12,7 +12,6 @@ from PIL import Image
 
 from loopback_web import Web, send
 from sightwright import images
-from sightwright.data import sizes
 from sightwright.errors import ImageError
 
 BUDGET = {"factor": 32, "min_pixels": 4 * 32 * 32, "max_pixels": 1024 * 1024}
@@ -230,8 +229,8 @@ def test_a_tiff_of_several_pages_is_no_one_picture(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     pages = [Image.new("L", (40, 20), shade) for shade in (0, 255)]
     pages[0].save(path, save_all=True, append_images=pages[1:])
-    for read in (images.open_image, sizes.image_size):
+    for read in (images.open_image, images.image_size):
         with pytest.raises(ImageError, match="several frames"):
             read(str(path))
     pages[0].save(path)
-    assert images.open_image(path).size == sizes.image_size(str(path)) == (40, 20)
+    assert images.open_image(path).size == images.image_size(str(path)) == (40, 20)

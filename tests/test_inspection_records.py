@@ -156,6 +156,12 @@ def test_every_breach_is_in_one_message() -> None:
         assert word in str(error.value)
 
 
+def test_wrong_objects_by_the_thousand_are_counted() -> None:
+    many = broken({"objects": [{"desc": "x"}] * 1000})
+    with pytest.raises(DataError, match=r"object 20: [^;]*;[^;]*; and 980 more objects"):
+        read_inspection_record(many)
+
+
 @pytest.mark.parametrize("value", [None, [], "x", 3])
 def test_no_record_at_all(value: Any) -> None:
     with pytest.raises(DataError, match="a record is an object"):

@@ -24,6 +24,8 @@ from sightwright.records import joined, local_path, read_meta
 
 _RECORD_KEYS = ("id", "images", "objects", "width", "height", "summary", "meta", "metadata")
 _OBJECT_KEYS = ("desc", "bbox_2d", "poly", "line", "quad", "poly_points", "line_points")
+# Wrong objects that are told one by one; a file made wrongly has them by the thousand.
+_MAX_TOLD = 20
 # What a description may not hold, and the word for it.
 _UNTIDY = {
     "\n": "a line break",
@@ -270,11 +272,15 @@ def _objects(
         )
         return ()
     found: list[DenseObject] = []
+    wrong: list[DataError] = []
     for number, entry in enumerate(cast("list[object]", value), start=1):
         try:
             found.append(_object(entry, size))
         except DataError as error:
-            problems.append(DataError(f"object {number}: {error.message}", remedy=error.remedy))
+            wrong.append(DataError(f"object {number}: {error.message}", remedy=error.remedy))
+    problems += wrong[:_MAX_TOLD]
+    if len(wrong) > _MAX_TOLD:
+        problems.append(DataError(f"and {len(wrong) - _MAX_TOLD} more objects that are wrong"))
     return tuple(found)
 
 

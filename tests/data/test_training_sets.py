@@ -48,6 +48,11 @@ def config_of(tmp_path: Path, mixture: str, custom: str = HEADER) -> Config:
     return load_text(text).config
 
 
+def evaluating(config: Config) -> Config:
+    training = config.training.model_copy(update={"eval_strategy": "epoch"})
+    return config.model_copy(update={"training": training})
+
+
 def texts(sets: TrainingSets, tokenizer: ChatTokenizer, epoch: int) -> list[str]:
     picks = [Pick(i, epoch, step=0, progress=0.0) for i in range(len(sets.train))]
     return [tokenizer.decode(sets.train[pick].encoded.ids) for pick in picks]
@@ -108,11 +113,7 @@ def test_a_capped_source_shows_other_objects_in_another_epoch(
 def test_evaluation_has_the_targets_alone(
     written: Path, make_encoder: MakeEncoder, tmp_path: Path
 ) -> None:
-    config = config_of(written, MIXTURE)
-    config = config.model_copy(
-        update={"training": config.training.model_copy(update={"eval_strategy": "epoch"})}
-    )
-    sets = open_sets(config, make_encoder)
+    sets = open_sets(evaluating(config_of(written, MIXTURE)), make_encoder)
     assert [held.name for held in sets.held_out] == ["bbu"]
     assert sets.judged is not None
     assert len(sets.judged) == 4
@@ -267,12 +268,28 @@ def test_the_score_of_the_held_out_records_picks_the_best(
         "  - {name: irrelevant_summary, dataset: bbu, train_jsonl: none.jsonl, "
         "val_jsonl: none.jsonl, template: summary_bbu}\n"
     )
-    config = config_of(written, mixture)
-    config = config.model_copy(
-        update={"training": config.training.model_copy(update={"eval_strategy": "epoch"})}
-    )
+    config = evaluating(config_of(written, mixture))
     sets = open_sets(config, make_encoder)
     # The YAML's custom keys made its task dense.
     assert config.task.type == "dense"
     assert sets.marked_kind("dense") == "summary"
     assert sets.marked_kind("summary") == "summary"
+
+
+def test_a_run_that_evaluates_needs_held_out_records(
+    written: Path, make_encoder: MakeEncoder
+) -> None:
+    bare = MIXTURE.replace("val_jsonl: bbu.jsonl, ", "")
+    open_sets(config_of(written, bare), make_encoder)
+    with pytest.raises(ConfigError, match="no target of the mixture has a val_jsonl") as error:
+        open_sets(evaluating(config_of(written, bare)), make_encoder)
+    assert error.value.where == "training.eval_strategy"
+
+
+def test_a_target_that_is_not_evaluated_is_told(written: Path, make_encoder: MakeEncoder) -> None:
+    more = MIXTURE.replace(
+        "sources:", "  - {name: rru, train_jsonl: bbu.jsonl, template: target_dense_rru}\nsources:"
+    )
+    sets = open_sets(evaluating(config_of(written, more)), make_encoder)
+    assert [held.name for held in sets.held_out] == ["bbu"]
+    assert "rru: not evaluated, for it has no val_jsonl" in sets.notes

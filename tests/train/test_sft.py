@@ -198,7 +198,7 @@ def test_what_cannot_run_is_refused_before_anything_is_loaded(write_config: Writ
 
 
 def test_a_mixture_that_is_not_there_is_named(write_config: WriteConfig) -> None:
-    with pytest.raises(ConfigProblemsError, match="mix.yaml: cannot be read"):
+    with pytest.raises(ConfigProblemsError, match=r"mix\.yaml: cannot be read"):
         train(write_config(custom={"fusion_config": "mix.yaml"}))
 
 

@@ -68,6 +68,7 @@ class Config(Section):
         yield from self._quantization_faults()
         yield from self._metric_faults()
         yield from self._pairing_faults()
+        yield from self._mixture_faults()
         yield from self._prompt_faults()
         yield from self._augmentation_faults()
         if self.rlhf.ref_model is not None and self.tuner.train_type != "full":
@@ -119,6 +120,12 @@ class Config(Section):
                 "groups the records of one file, not those of a mixture",
                 "name one file in custom.train_jsonl, or leave legacy_pairing out",
             )
+
+    def _mixture_faults(self) -> Iterator[Fault]:
+        kind = self.task.type
+        if self.custom.fusion_config is not None and kind in ("extract", "verdict"):
+            text = f"mixes photographs and conversations, task.type is {kind}"
+            yield Fault("custom.fusion_config", text, "task.type: dense, summary or chat")
 
     def _prompt_faults(self) -> Iterator[Fault]:
         """One question has one text."""

@@ -26,8 +26,8 @@ from sightwright.data.conversations import (
 from sightwright.data.dataset import Lengths, RecordDataset, Sample, TrainingRecords
 from sightwright.data.encode import Arrange, Encoded, Encoder, arrange_chat, arrange_inspection
 from sightwright.data.mixed import MixedRecords
+from sightwright.data.mixture_rules import evaluates, handling, not_evaluated, require_complete
 from sightwright.data.pairing import PairedRecords
-from sightwright.errors import ConfigError
 from sightwright.inspection_records import InspectionRecord
 from sightwright.record_formats import Record
 from sightwright.records import Message
@@ -187,7 +187,7 @@ def _paired(config: Config, records: RecordDataset, lengths: Lengths) -> Trainin
 def _held_out(
     config: Config, name: str, path: str | Path | None, encoder: Encoder, task: Task | None
 ) -> Iterator[HeldOut]:
-    if path is None or config.training.eval_strategy == "no":
+    if path is None or not evaluates(config):
         return
     records, _ = RecordDataset.open(Path(path), encoder, limit=config.custom.limit("val"))
     yield HeldOut(name, records, task)
@@ -197,18 +197,8 @@ def _held_out(
 
 
 def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> TrainingSets:
-    _require_header(config, fusion)
-    opened: dict[str, RecordDataset] = {}
-    lengths = Lengths([], [], [], [], [])
-    for each in fusion.sets:
-        if each.ratio == 0:
-            continue
-        limit = config.custom.limit("train") if each.domain == "target" else None
-        encoder = make_encoder(partial(_limited, each, _arrange(config, each)))
-        opened[each.name], own = RecordDataset.open(
-            each.train_jsonl, encoder, limit=limit, change=_change_of(config, each)
-        )
-        _add(lengths, own)
+    require_complete(config, fusion)
+    opened, lengths = _opened(config, fusion, make_encoder)
     mixture = Mixture.of(fusion, {name: len(each) for name, each in opened.items()}, _seed(config))
     held_out = [
         held
@@ -226,7 +216,7 @@ def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> Train
     ]
     return TrainingSets(
         train=MixedRecords(
-            tuple(opened.get(each.name) for each in fusion.sets), mixture, _handling(fusion)
+            tuple(opened.get(each.name) for each in fusion.sets), mixture, handling(fusion)
         ),
         lengths=lengths,
         held_out=tuple(held_out),
@@ -240,25 +230,26 @@ def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> Train
             augmentation=config.custom.augments,
             object_ops=_skipped_ops(config),
         ),
-        notes=(*fusion.notes, *plan_notes(mixture), *told),
+        notes=(*fusion.notes, *plan_notes(mixture), *not_evaluated(config, fusion), *told),
     )
 
 
-def _handling(fusion: Fusion) -> str:
-    """All that the file says of its sets but where they are."""
-    used = [each for each in fusion.sets if each.ratio > 0]
-    return repr([replace(each, train_jsonl=Path(), val_jsonl=None) for each in used])
-
-
-def _require_header(config: Config, fusion: Fusion) -> None:
-    named = [each.name for each in fusion.targets if each.writes_header]
-    if named and config.custom.assistant_prefix_format is None:
-        raise ConfigError(
-            f"the mixture's targets {', '.join(named)} are of BBU or RRU, whose answers begin with "
-            "a header line",
-            where="custom.assistant_prefix_format",
-            remedy="give it, as <DOMAIN={domain}>, <TASK={task}>",
+def _opened(
+    config: Config, fusion: Fusion, make_encoder: MakeEncoder
+) -> tuple[dict[str, RecordDataset], Lengths]:
+    """The sets that are drawn from, by name, and the lengths of all their records."""
+    opened: dict[str, RecordDataset] = {}
+    lengths = Lengths([], [], [], [], [])
+    for each in fusion.sets:
+        if each.ratio == 0:
+            continue
+        limit = config.custom.limit("train") if each.domain == "target" else None
+        encoder = make_encoder(partial(_limited, each, _arrange(config, each)))
+        opened[each.name], own = RecordDataset.open(
+            each.train_jsonl, encoder, limit=limit, change=_change_of(config, each)
         )
+        _add(lengths, own)
+    return opened, lengths
 
 
 def _arrange(config: Config, each: FusedSet) -> Arrange:

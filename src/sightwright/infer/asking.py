@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from sightwright.certificate import Certificate
 from sightwright.errors import ConfigError
-from sightwright.records import ImageRef, Message, Text
+from sightwright.records import Message
 from sightwright.schema import DocumentSchema
 from sightwright.tasks.extract import DEFAULT_PROMPT, ExtractTask, Order
+from sightwright.tasks.prompts import Prompt
 from sightwright.vision import PixelPolicy
 
 DEFAULT_OUTPUT_TOKENS = 512
@@ -22,10 +23,7 @@ class TextQuestion:
     system: str | None = None
 
     def messages(self, images: Sequence[str]) -> tuple[Message, ...]:
-        shown, text = tuple(map(ImageRef, images)), (Text(self.prompt),)
-        first = (*shown, *text) if self.order == "image_first" else (*text, *shown)
-        opening = () if self.system is None else (Message("system", (Text(self.system),)),)
-        return (*opening, Message("user", first))
+        return Prompt(self.system, self.prompt).messages(images, self.order)
 
 
 def question_of(

@@ -15,7 +15,7 @@ from sightwright.errors import DataError
 from sightwright.geometry import Ordering
 from sightwright.inspection_records import DenseObject, InspectionRecord
 from sightwright.metrics.geometry import ObjectsMark, Unread, mark_objects
-from sightwright.records import ImageRef, Message, Text
+from sightwright.records import Message
 from sightwright.tasks.extract import Order
 from sightwright.tasks.header import read_header
 from sightwright.tasks.object_text import (
@@ -92,11 +92,7 @@ class DenseTask:
 
     def messages(self, images: Sequence[str]) -> tuple[Message, ...]:
         """What is sent for these images: a system turn, if there is one, and one question."""
-        refs, text = tuple(map(ImageRef, images)), Text(self.prompt.user)
-        user = (*refs, text) if self.order == "image_first" else (text, *refs)
-        system = self.prompt.system
-        opening = () if system is None else (Message("system", (Text(system),)),)
-        return (*opening, Message("user", user))
+        return self.prompt.messages(images, self.order)
 
     def prompt_of(self, record: InspectionRecord) -> tuple[Message, ...]:
         """What is asked of a record's image."""

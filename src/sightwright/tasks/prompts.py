@@ -13,8 +13,10 @@ from typing import Literal, get_args
 
 from sightwright.errors import ConfigError
 from sightwright.geometry import Ordering
+from sightwright.records import ImageRef, Message, Text
 from sightwright.tasks import prompt_texts as texts
 from sightwright.tasks.domains import DOMAINS, Domain
+from sightwright.tasks.extract import Order
 from sightwright.tasks.header import TaskWord, header_line
 from sightwright.tasks.prompt_texts import Norm
 
@@ -37,6 +39,14 @@ class Prompt:
 
     system: str | None
     user: str
+
+    def messages(self, images: Sequence[str], order: Order) -> tuple[Message, ...]:
+        """What is sent for these images: a system turn, if there is one, and one question."""
+        refs, text = tuple(map(ImageRef, images)), Text(self.user)
+        question = Message("user", (*refs, text) if order == "image_first" else (text, *refs))
+        if self.system is None:
+            return (question,)
+        return (Message("system", (Text(self.system),)), question)
 
 
 # A dialogue asks in its own words.

@@ -19,7 +19,7 @@ from sightwright.metrics.summary import (
     text_lines,
 )
 from sightwright.metrics.summary_scores import SummaryMark, mark_summary
-from sightwright.records import ImageRef, Message, Text
+from sightwright.records import Message
 from sightwright.tasks.domains import DOMAINS, DomainName, domain_of_token
 from sightwright.tasks.extract import Order
 from sightwright.tasks.header import header_line
@@ -45,11 +45,7 @@ class SummaryTask:
 
     def messages(self, images: Sequence[str]) -> tuple[Message, ...]:
         """What is sent for these images: a system turn, if there is one, and one question."""
-        refs, text = tuple(map(ImageRef, images)), Text(self.prompt.user)
-        user = (*refs, text) if self.order == "image_first" else (text, *refs)
-        system = self.prompt.system
-        opening = () if system is None else (Message("system", (Text(system),)),)
-        return (*opening, Message("user", user))
+        return self.prompt.messages(images, self.order)
 
     def prompt_of(self, record: InspectionRecord) -> tuple[Message, ...]:
         """What is asked of a record's image."""

@@ -7,7 +7,6 @@ The only place that says what is asked, what is expected, and how it is marked.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sightwright.errors import DataError
@@ -66,19 +65,14 @@ class VerdictTask:
     prompt: Prompt | None = None
     order: Order = "image_first"
 
-    def messages(self, images: Sequence[str], prompt: Prompt) -> tuple[Message, ...]:
-        """What is sent for these images: a system turn, if there is one, and one question."""
-        user = Message("user", (*map(ImageRef, images), Text(prompt.user)))
-        opening = () if prompt.system is None else (Message("system", (Text(prompt.system),)),)
-        return (*opening, self._arranged(user))
-
     def prompt_of(self, record: ChatRecord) -> tuple[Message, ...]:
         """What is asked of a record's images."""
         turns = record.messages
         if turns[-1].role == "assistant":
             turns = turns[:-1]
         if self.prompt is not None:
-            return self.messages([image for turn in turns for image in turn.images], self.prompt)
+            images = [image for turn in turns for image in turn.images]
+            return self.prompt.messages(images, self.order)
         return tuple(self._arranged(turn) if turn.role == "user" else turn for turn in turns)
 
     def target(self, record: ChatRecord) -> str:
