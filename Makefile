@@ -9,10 +9,10 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check bench docs clean
+.PHONY: help demo demo-dense demo-summary test test-slow check bench docs clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.torch:
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,12 @@ $(VENV)/.dev: $(VENV)/.torch pyproject.toml
 
 demo: $(VENV)/.demo ## the whole road on this machine's CPU: draw, train, evaluate, merge, serve
 	$(BIN)/sightwright demo --out demo-run
+
+demo-dense: $(VENV)/.demo ## the same for photographs: draw, train, find every object
+	$(BIN)/sightwright demo --task dense --out dense-run
+
+demo-summary: $(VENV)/.demo ## the same for photographs: draw, train, say what each shows
+	$(BIN)/sightwright demo --task summary --out summary-run
 
 # One thread a worker: torch's own threads beside pytest's workers only wait for each other.
 test: export OMP_NUM_THREADS = 1
@@ -52,4 +58,4 @@ docs: $(VENV)/.dev ## run every block of the README and the guides
 	$(BIN)/python -m pytest -q tests/docs
 
 clean: ## remove the environment and everything the targets made
-	rm -rf $(VENV) demo-run dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) demo-run dense-run summary-run dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

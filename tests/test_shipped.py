@@ -8,6 +8,10 @@ from sightwright.shipped import shipped
     "path",
     [
         "configs/demo/extract.yaml",
+        "configs/demo/dense.yaml",
+        "configs/demo/summary.yaml",
+        "configs/dataset_mix/demo_dense.yaml",
+        "configs/dataset_mix/demo_summary.yaml",
         "schemas/invoice.schema.json",
         "prompts/bl_extraction_prompt.txt",
     ],

@@ -106,12 +106,16 @@ def test_the_ratio_says_how_many_groups_learn_their_summaries(
 def test_groups_that_could_reach_the_limit_are_refused_beforehand(
     records: tuple[RecordDataset, Lengths],
 ) -> None:
-    dataset, lengths = records
-    paired(dataset).require_room(lengths)
-    longest = sum(sorted(lengths.total)[-2:])
+    dataset, _ = records
+    groups = paired(dataset)
+    groups.require_room()
+    pairs = [groups[Pick(index, epoch, 0, 0.0)] for epoch in range(9) for index in range(2)]
+    longest = max(pair.encoded.length for pair in pairs)
+    # Its question is counted with each of the two, and asked once.
     dataset.encoder = replace(dataset.encoder, max_length=longest)
-    with pytest.raises(OverLengthError, match=f"together have {longest} tokens"):
-        paired(dataset).require_room(lengths)
+    with pytest.raises(OverLengthError, match="2 longest records together have") as error:
+        paired(dataset).require_room()
+    assert error.value.where == "custom.legacy_pairing.group_size"
 
 
 def test_all_that_decides_the_groups_is_in_the_digest(
@@ -130,10 +134,10 @@ def test_a_record_without_a_summary_is_found_before_the_run(
 ) -> None:
     path = tmp_path / "train.jsonl"
     path.write_text(path.read_text().replace('"summary":"one thing, 3"', '"metadata":{}'))
-    dataset, lengths = RecordDataset.open(path, records[0].encoder)
-    paired(dataset).require_room(lengths)
+    dataset, _ = RecordDataset.open(path, records[0].encoder)
+    paired(dataset).require_room()
     with pytest.raises(DataError, match="no summary to learn") as error:
-        paired(dataset, ratio=0.1).require_room(lengths)
+        paired(dataset, ratio=0.1).require_room()
     assert error.value.where == "train.jsonl record 3 (r3)"
 
 
@@ -143,7 +147,21 @@ def test_long_summaries_count_where_groups_learn_them(
     path = tmp_path / "train.jsonl"
     path.write_text(path.read_text().replace("one thing", "one thing and another " * 12))
     dataset, lengths = RecordDataset.open(path, records[0].encoder)
-    dataset.encoder = replace(dataset.encoder, max_length=sum(sorted(lengths.total)[-2:]) + 1)
-    paired(dataset).require_room(lengths)
+    dataset.encoder = replace(dataset.encoder, max_length=sum(sorted(lengths.total)[-2:]) + 32)
+    paired(dataset).require_room()
     with pytest.raises(OverLengthError, match="2 longest records together"):
-        paired(dataset, ratio=0.1).require_room(lengths)
+        paired(dataset, ratio=0.1).require_room()
+
+
+def test_a_question_of_ours_says_how_several_photographs_are_answered(
+    records: tuple[RecordDataset, Lengths],
+) -> None:
+    config = load_text("task: {type: dense}\ncustom: {legacy_pairing: {group_size: 2}}").config
+    records[0].encoder = replace(records[0].encoder, max_length=8192)
+    groups = PairedRecords(
+        records[0], arrange_groups_of(config), group_size=2, summary_ratio=0.0, seed=17
+    )
+    text = records[0].encoder.tokenizer.decode(groups[Pick(0, 0, 0, 0.0)].encoded.ids)
+    question, answer = text.split("assistant\n")
+    assert "外层的键依次为 图片_1、图片_2" in question
+    assert answer.startswith('{"图片_1": {"object_1": ')

@@ -19,7 +19,9 @@ def _records(path: Path) -> list[InspectionRecord]:
     return [read_inspection_record(value) for _, value in jsonl.read_values(path)]
 
 
-def _pretending(out: Path, task: InspectionDemo, f1: dict[str, float]) -> InspectionTour:
+def _pretending(
+    out: Path, task: InspectionDemo, f1: dict[str, float]
+) -> tuple[InspectionTour, list[list[str]]]:
     """A tour whose verbs leave behind what the next steps read, and do nothing."""
     told: list[list[str]] = []
 
@@ -37,23 +39,22 @@ def _pretending(out: Path, task: InspectionDemo, f1: dict[str, float]) -> Inspec
             (folder / "report.json").write_text(json.dumps(report))
 
     tour = InspectionTour(out, run_verb, task=task, scenes=10, seed=3)
-    tour.told = told  # type: ignore[attr-defined]
-    return tour
+    return tour, told
 
 
 @pytest.mark.parametrize("task", INSPECTION_DEMOS)
 def test_the_verbs_and_the_files(tmp_path: Path, task: InspectionDemo) -> None:
     out = tmp_path / "run"
-    tour = _pretending(out, task, {"base": 0.0, "tuned": 0.9})
+    tour, told = _pretending(out, task, {"base": 0.0, "tuned": 0.9})
     summary = tour.run(overwrite=False)
-    verbs = [" ".join(a[:2]) if a[0] == "data" else a[0] for a in tour.told]  # type: ignore[attr-defined]
+    verbs = [" ".join(a[:2]) if a[0] == "data" else a[0] for a in told]
     assert verbs == ["data validate", "data doctor", "eval", "train", "eval"]
     assert summary["kept"] is True
     assert json.loads((out / "summary.json").read_text()) == summary
     train, val = (_records(out / "scenes" / f"{name}.jsonl") for name in ("train", "val"))
     assert (len(train), len(val)) == (10, 60)
     assert not {record.objects for record in train} & {record.objects for record in val}
-    tuned = tour.told[-1][tour.told[-1].index("--model") + 1]  # type: ignore[attr-defined]
+    tuned = told[-1][told[-1].index("--model") + 1]
     assert tuned == str(out / "training" / task / "checkpoint-7")
 
 
@@ -62,7 +63,8 @@ def test_the_run_learns_from_the_scenes_that_were_drawn(
     tmp_path: Path, task: InspectionDemo
 ) -> None:
     out = tmp_path / "run"
-    _pretending(out, task, {"base": 0.0, "tuned": 0.9}).run(overwrite=False)
+    tour, _ = _pretending(out, task, {"base": 0.0, "tuned": 0.9})
+    tour.run(overwrite=False)
     config = load_config(out / "train.yaml").config
     assert config.task.type == task
     assert config.training.output_dir == str(out / "training")
@@ -74,17 +76,34 @@ def test_the_run_learns_from_the_scenes_that_were_drawn(
 
 
 def test_a_base_that_can_do_it_already_is_no_promise_kept(tmp_path: Path) -> None:
-    tour = _pretending(tmp_path / "a", "dense", {"base": 0.3, "tuned": 0.9})
+    tour, _ = _pretending(tmp_path / "a", "dense", {"base": 0.3, "tuned": 0.9})
     assert tour.run(overwrite=False)["kept"] is False
-    tour = _pretending(tmp_path / "b", "summary", {"base": 0.0, "tuned": 0.4})
+    tour, _ = _pretending(tmp_path / "b", "summary", {"base": 0.0, "tuned": 0.4})
     assert tour.run(overwrite=False)["kept"] is False
+
+
+def test_the_command_line_ends_with_2_when_the_promise_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sightwright.cli.main import main
+    from sightwright.demo import inspection_tour
+
+    def run(tour: InspectionTour, *, overwrite: bool) -> dict[str, object]:
+        return {"task": tour.task, "scenes": tour.scenes, "kept": False}
+
+    monkeypatch.setattr(inspection_tour.InspectionTour, "run", run)
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", "--task", "summary", "--scenes", "100", "--out", str(tmp_path), "--json"])
+    assert ended.value.code == 2
+    assert json.loads(capsys.readouterr().out) == {"task": "summary", "scenes": 100, "kept": False}
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     kept = tmp_path / "thesis.tex"
     kept.write_text("years of work")
+    tour, _ = _pretending(tmp_path, "dense", {})
     with pytest.raises(DataError, match="not the folder of a demo"):
-        _pretending(tmp_path, "dense", {}).run(overwrite=True)
+        tour.run(overwrite=True)
     assert kept.read_text() == "years of work"
 
 

@@ -19,6 +19,7 @@ from sightwright.draw.scene_sets import (
 from sightwright.draw.scenes import draw_scene
 from sightwright.inspection_records import read_inspection_record
 from sightwright.records import read_chat_record
+from sightwright.tasks.verdict import VerdictTask
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -92,6 +93,14 @@ def test_a_group_is_a_conversation_over_its_pictures(tmp_path: Path) -> None:
         assert record.messages[0].images == tuple(scene.record.image for scene in group.scenes)
         for image in record.messages[0].images:
             assert (tmp_path / image).is_file()
+
+
+def test_the_verdict_task_reads_a_groups_answer() -> None:
+    for seed in range(6):
+        group = draw_group(seed)
+        gold = VerdictTask().gold(group.record)
+        assert gold.passes == group.passes
+        assert gold.reason in group.record.messages[-1].text
 
 
 def test_every_defect_of_a_verdict_is_counted() -> None:

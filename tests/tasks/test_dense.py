@@ -14,6 +14,7 @@ from sightwright.inspection_records import DenseObject, InspectionRecord
 from sightwright.metrics.geometry import Found
 from sightwright.records import ImageRef, Message, Text
 from sightwright.tasks.dense import DenseTask, render_group
+from sightwright.tasks.inspection import Asking, photograph_task
 from sightwright.tasks.object_text import MAX_OBJECTS, MAX_POINTS
 from sightwright.tasks.prompt_texts import Norm
 from sightwright.tasks.prompts import Prompt
@@ -469,3 +470,13 @@ def test_a_group_of_summaries() -> None:
     with pytest.raises(DataError, match="no summary") as error:
         render_group([first, record()], "summary")
     assert error.value.where == "record 'r1'"
+
+
+def test_a_header_of_the_runs_own_format_is_known_whatever_it_says() -> None:
+    asking = Asking(header_format="任务 {task}/{domain}", domain="bbu")
+    task = photograph_task("dense", TASK.prompt, asking)
+    assert isinstance(task, DenseTask)
+    assert task.header == "任务 DETECTION/BBU"
+    for line, right in (("任务 DETECTION/BBU", True), ("任务 DETECTION/RRU", False)):
+        parsed = task.parse(f"{line}\n{{}}", 10, 10)
+        assert (parsed.error, parsed.header_right) == (None, right)

@@ -30,7 +30,10 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Draw data, train a tiny model on it and score it; a reader of documents is also merged,
-    served and asked: 5 minutes."""
+    served and asked: 5 minutes.
+
+    Exit code 2 if the scores that the demo promises are not reached.
+    """
     import json
 
     from sightwright.cli.main import app
@@ -52,3 +55,5 @@ def demo(
         print(json.dumps(summary, ensure_ascii=False))
     else:
         show(summary)
+    if not summary["kept"]:
+        raise typer.Exit(2)

@@ -108,6 +108,12 @@ class Config(Section):
                 f"groups inspection records, task.type is {self.task.type}",
                 "task.type: dense",
             )
+        if self.custom.assistant_prefix_format is not None:
+            yield Fault(
+                "custom.assistant_prefix_format",
+                "asks for a header line, which the answers of legacy_pairing's groups do not have",
+                "leave one of the two out",
+            )
         if self.task.type == "summary" and self.custom.legacy_pairing.summary_ratio < 1:
             yield Fault(
                 "custom.legacy_pairing.summary_ratio",

@@ -13,6 +13,7 @@ PLACEHOLDERS = {"dummy", "placeholder"}
 
 UNREAD = {
     "eval.bootstrap_samples": "evaluation during training computes no intervals",
+    "prompts.profile": "the domain's prompts are asked; write prompts.system or prompts.user",
 }
 """Known keys that no verb of this version reads, and what to use in their place."""
 

@@ -24,6 +24,7 @@ from sightwright.inspection_records import InspectionRecord
 from sightwright.record_formats import Record, read_any_record
 from sightwright.records import ChatRecord, ImageRef, Message, Text
 from sightwright.schema import load_schema
+from sightwright.tasks import prompt_texts
 from sightwright.tasks.dense import GroupMode, render_group
 from sightwright.tasks.extract import DEFAULT_PROMPT, ExtractTask
 from sightwright.tasks.inspection import (
@@ -155,10 +156,19 @@ def arrange_of(config: Config, task: Task | None) -> Arrange:
 def arrange_groups_of(config: Config) -> ArrangeGroup:
     """What legacy pairing makes of a group: one question about all its images."""
     tasks: dict[GroupMode, PhotographTask] = {
-        kind: photograph_task(kind, prompt_of(config, kind), asking_of(config))
+        kind: photograph_task(kind, _group_prompt(config, kind), asking_of(config))
         for kind in ("dense", "summary")
     }
     return partial(_group, tasks, asking_of(config))
+
+
+def _group_prompt(config: Config, kind: GroupMode) -> Prompt:
+    """The question about one photograph, and how several are told apart; the configuration's own
+    words are left as they are."""
+    prompt = prompt_of(config, kind)
+    if _own_words(config)[1] is not None:
+        return prompt
+    return replace(prompt, user=prompt.user + prompt_texts.GROUPS[kind])
 
 
 def _group(

@@ -15,7 +15,6 @@ from dataclasses import replace
 import numpy as np
 
 from sightwright.data.dataset import (
-    Lengths,
     RecordDataset,
     Sample,
     Shown,
@@ -25,6 +24,7 @@ from sightwright.data.dataset import (
 from sightwright.data.encode import ArrangeGroup, Encoded, OverLengthError, Place, photograph_of
 from sightwright.errors import DataError
 from sightwright.inspection_records import InspectionRecord
+from sightwright.logs import progress
 from sightwright.records import Message
 from sightwright.sampling.plan import Pick, epoch_order
 from sightwright.tasks.dense import GroupMode
@@ -88,36 +88,40 @@ class PairedRecords(TrainingRecords):
     def encode(self, index: int) -> Encoded:
         return self[index].encoded
 
-    def require_room(self, lengths: Lengths) -> None:
+    def require_room(self) -> None:
         """Make sure beforehand that no group of any epoch can reach the length limit, and that
         every record has a summary where groups learn them.
-
-        Args:
-            lengths: of the records, each asked by itself.
 
         Raises:
             DataError: a record without a summary.
             OverLengthError: the longest records, should they meet, would.
         """
         limit = self._records.encoder.max_length
-        alone = [lengths.total]
-        if self._summary_ratio > 0:
-            alone.append([self._alone(index) for index in range(len(self._records))])
-        longest = max(sum(sorted(each, reverse=True)[: self._group_size]) for each in alone)
-        if longest >= limit:
-            raise OverLengthError(
-                f"the {self._group_size} longest records together have {longest} tokens, and a "
-                f"group of them would reach the limit of {limit}",
-                where="custom.legacy_pairing.group_size",
-                remedy="raise global_max_length, or lower group_size or template.max_pixels",
-            )
+        for mode in self._modes:
+            # A group asks once what its members ask each: it is shorter than they together.
+            every = progress(range(len(self._records)), f"measuring groups ({mode})")
+            alone = [self._alone(index, mode) for index in every]
+            longest = sum(sorted(alone, reverse=True)[: self._group_size])
+            if longest >= limit:
+                raise OverLengthError(
+                    f"the {self._group_size} longest records together have {longest} tokens, and a "
+                    f"group of them would reach the limit of {limit}",
+                    where="custom.legacy_pairing.group_size",
+                    remedy="raise global_max_length, or lower group_size or template.max_pixels",
+                )
 
-    def _alone(self, index: int) -> int:
-        """Tokens of a record that is a group by itself and learns its summary."""
+    @property
+    def _modes(self) -> tuple[GroupMode, ...]:
+        """What groups learn, some epoch or other."""
+        ratio = self._summary_ratio
+        return ("dense",) if ratio == 0 else ("summary",) if ratio == 1 else ("dense", "summary")
+
+    def _alone(self, index: int, mode: GroupMode) -> int:
+        """Tokens of a record that is a group by itself."""
         record = photograph_of(self._records.record(index))
         place = Place(self._records.name, index, record.id)
         try:
-            messages = self._arrange([record], "summary")
+            messages = self._arrange([record], mode)
         except DataError as error:
             raise DataError(error.message, where=str(place), remedy=error.remedy) from None
         return self._records.encoder.encode(messages, [(record.width, record.height)], place).length

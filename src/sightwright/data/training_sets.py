@@ -159,17 +159,17 @@ def open_sets(config: Config, make_encoder: MakeEncoder) -> TrainingSets:
         path, encoder, limit=config.custom.limit("train"), change=change
     )
     return TrainingSets(
-        train=_paired(config, train, lengths),
+        train=_paired(config, train),
         lengths=lengths,
         held_out=tuple(_held_out(config, "", config.custom.val_jsonl, encoder, task)),
         task=task,
         asking=asking_of(config),
         prompts=prompts,
-        notes=tuple(_told(train, task)),
+        notes=(*_told(train, task), *_groups_told(config)),
     )
 
 
-def _paired(config: Config, records: RecordDataset, lengths: Lengths) -> TrainingRecords:
+def _paired(config: Config, records: RecordDataset) -> TrainingRecords:
     pairing = config.custom.legacy_pairing
     if pairing is None:
         return records
@@ -180,8 +180,13 @@ def _paired(config: Config, records: RecordDataset, lengths: Lengths) -> Trainin
         summary_ratio=pairing.summary_ratio,
         seed=_seed(config),
     )
-    groups.require_room(lengths)
+    groups.require_room()
     return groups
+
+
+def _groups_told(config: Config) -> Iterator[str]:
+    if config.custom.legacy_pairing is not None and evaluates(config):
+        yield "groups are learnt (legacy_pairing), and held-out records are asked one by one"
 
 
 def _held_out(

@@ -29,8 +29,8 @@ from sightwright.draw.scenes import (
 )
 from sightwright.inspection_records import write_inspection_record
 from sightwright.records import ChatRecord, ImageRef, Message, Text, write_chat_record
+from sightwright.tasks.verdict import Verdict
 
-PASS, FAIL = "通过", "不通过"
 QUESTION = "判断这组照片是否通过，并说明理由。"
 FEWEST_PICTURES, MOST_PICTURES = 2, 4
 # Seeds of groups' pictures lie here, so that no group shows a picture of `draw_scenes`.
@@ -120,9 +120,9 @@ def verdict_of(defects: Sequence[str]) -> str:
     'Verdict: 不通过\\nReason: 光纤无保护1处，螺丝未拧紧2处'
     """
     if not defects:
-        return f"Verdict: {PASS}\nReason: 未见问题"
+        return Verdict(True, "未见问题").text
     counted = "，".join(f"{defect}{times}处" for defect, times in sorted(Counter(defects).items()))
-    return f"Verdict: {FAIL}\nReason: {counted}"
+    return Verdict(False, counted).text
 
 
 def draw_groups(

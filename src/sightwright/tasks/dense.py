@@ -17,7 +17,7 @@ from sightwright.inspection_records import DenseObject, InspectionRecord
 from sightwright.metrics.geometry import ObjectsMark, Unread, mark_objects
 from sightwright.records import Message
 from sightwright.tasks.extract import Order
-from sightwright.tasks.header import read_header
+from sightwright.tasks.header import DEFAULT_FORMAT, read_header
 from sightwright.tasks.object_text import (
     ReadObject,
     Written,
@@ -82,6 +82,7 @@ class DenseTask:
         norm: the grid of the coordinates.
         order: whether a user turn begins with its image or with its instruction.
         ordering: by which point of them objects are sorted.
+        header_format: of the first line, by which one of another domain is known for a header.
     """
 
     prompt: Prompt
@@ -89,6 +90,7 @@ class DenseTask:
     norm: Norm = "norm1000"
     order: Order = "image_first"
     ordering: Ordering = "reference_point"
+    header_format: str = DEFAULT_FORMAT
 
     def messages(self, images: Sequence[str]) -> tuple[Message, ...]:
         """What is sent for these images: a system turn, if there is one, and one question."""
@@ -181,7 +183,7 @@ class DenseTask:
         line, line_break, _ = text[body:].partition("\n")
         first = line.strip()
         is_right = self.header is not None and first == self.header.strip()
-        if not is_right and read_header(first) is None:
+        if not is_right and read_header(first, self.header_format) is None:
             return body, None if self.header is None else False
         return body + len(line) + len(line_break), is_right
 

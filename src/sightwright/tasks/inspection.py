@@ -7,7 +7,7 @@ from sightwright.geometry import Ordering
 from sightwright.tasks.dense import DenseTask
 from sightwright.tasks.domains import DOMAINS, DomainName
 from sightwright.tasks.extract import ExtractTask, Order
-from sightwright.tasks.header import header_line
+from sightwright.tasks.header import DEFAULT_FORMAT, header_line
 from sightwright.tasks.prompt_texts import Norm
 from sightwright.tasks.prompts import Prompt, prompt_of
 from sightwright.tasks.summary import SummaryTask
@@ -47,6 +47,7 @@ def photograph_task(kind: PhotographKind, prompt: Prompt, asking: Asking) -> Pho
                 norm=asking.norm,
                 order=asking.order,
                 ordering=asking.ordering,
+                header_format=asking.header_format or DEFAULT_FORMAT,
             )
         case "summary":
             return SummaryTask(prompt, asking.domain, asking.header_format, asking.order)

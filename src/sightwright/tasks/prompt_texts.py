@@ -165,6 +165,18 @@ SOURCE_ORDERS: dict[Ordering, str] = {
 
 SOURCE_USER = "List every object in the image from top to bottom, then from left to right."
 
+# What legacy pairing adds to a question about several images at once.
+GROUPS: dict[Literal["dense", "summary"], str] = {
+    "dense": (
+        "无论有几张图片，都写成一个 JSON：外层的键依次为 图片_1、图片_2……，"
+        "每张图片的对象各自从 object_1 编号；"
+        "poly 和 line 的坐标不分组，直接写成 [x1, y1, x2, y2, ...]。"
+    ),
+    "summary": (
+        "无论有几张图片，都写成一个 JSON：键依次为 图片_1、图片_2……，值为该图片的汇总，写成字符串。"
+    ),
+}
+
 # Verdict, Chinese.
 
 VERDICT_SYSTEM = (
