@@ -12,6 +12,8 @@ from sightwright.config.schema import Config
 from sightwright.data.encode import Arrange, Encoder
 from sightwright.data.training_sets import MakeEncoder, TrainingSets, open_sets
 from sightwright.errors import ConfigError, DataError
+from sightwright.geometry import Box
+from sightwright.inspection_records import InspectionRecord
 from sightwright.jsonl import write_all
 from sightwright.sampling.plan import Pick
 from sightwright.tasks.dense import DenseTask
@@ -293,3 +295,27 @@ def test_a_target_that_is_not_evaluated_is_told(written: Path, make_encoder: Mak
     sets = open_sets(evaluating(config_of(written, more)), make_encoder)
     assert [held.name for held in sets.held_out] == ["bbu"]
     assert "rru: not evaluated, for it has no val_jsonl" in sets.notes
+
+
+def test_held_out_polygons_are_boxes_where_the_target_learns_boxes(
+    tmp_path: Path, photograph: Callable[..., dict[str, Any]], make_encoder: MakeEncoder
+) -> None:
+    record = photograph("a")
+    record["objects"] = [
+        {"desc": "five", "poly": [8, 0, 24, 0, 32, 16, 16, 32, 0, 16]},
+        {"desc": "three", "poly": [40, 40, 60, 40, 60, 60]},
+    ]
+    write_all(tmp_path / "bbu.jsonl", [record])
+    mixture = (
+        "targets: [{name: bbu, train_jsonl: bbu.jsonl, val_jsonl: bbu.jsonl, "
+        "template: target_dense_bbu, poly_fallback: bbox_2d, poly_max_points: 4}]\n"
+    )
+    config = config_of(tmp_path, mixture)
+    config = config.model_copy(
+        update={"training": config.training.model_copy(update={"eval_strategy": "epoch"})}
+    )
+    (held,) = open_sets(config, make_encoder).held_out
+    shown = held.records.record(0)
+    assert isinstance(shown, InspectionRecord)
+    assert [each.geometry.kind for each in shown.objects] == ["bbox_2d", "poly"]
+    assert shown.objects[0].geometry == Box(0, 0, 32, 32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -95,6 +95,10 @@ class TrainingRecords(Dataset[Sample], ABC):
         """One of them as tokens, from the headers of its images alone."""
 
 
+Amend = Callable[[Record], Record]
+"""What is made of a record as soon as it is read, for training and evaluation alike."""
+
+
 class RecordDataset(TrainingRecords):
     """The records of one file, checked whole when it is opened.
 
@@ -111,12 +115,14 @@ class RecordDataset(TrainingRecords):
         lines: Sequence[jsonl.Line],
         encoder: Encoder,
         change: Change | None = None,
+        amend: Amend | None = None,
     ) -> None:
         self.root = path.parent
         self.name = path.name
         self.encoder = encoder
         self._lines = list(lines)
         self._change = change
+        self._amend = amend
 
     @classmethod
     def open(
@@ -127,6 +133,7 @@ class RecordDataset(TrainingRecords):
         limit: int | None = None,
         drop_over_length: bool = False,
         change: Change | None = None,
+        amend: Amend | None = None,
     ) -> tuple[RecordDataset, Lengths]:
         """Read a file and check every record's contract, answer, images and length.
 
@@ -138,7 +145,7 @@ class RecordDataset(TrainingRecords):
             DataError: the first record that breaks a rule, with its place; no records.
             OverLengthError: a record that reaches the limit, when they are not dropped.
         """
-        every = cls(path, list(_first(jsonl.read_lines(path), limit)), encoder)
+        every = cls(path, list(_first(jsonl.read_lines(path), limit)), encoder, amend=amend)
         prefetch(every._images_on_the_web())
         kept: list[jsonl.Line] = []
         lengths = Lengths([], [], [], [], [])
@@ -153,7 +160,7 @@ class RecordDataset(TrainingRecords):
                 kept.append(every._lines[index])
         if not kept:
             raise DataError("no records to learn from", where=str(path))
-        return cls(path, kept, encoder, change), lengths
+        return cls(path, kept, encoder, change, amend), lengths
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -178,7 +185,8 @@ class RecordDataset(TrainingRecords):
         """
         line = self._lines[index]
         try:
-            return read_any_record(canonical.loads(line.data))
+            record = read_any_record(canonical.loads(line.data))
+            return record if self._amend is None else self._amend(record)
         except DataError as error:
             raise DataError(error.message, where=line.where, remedy=error.remedy) from None
         except ValueError as error:

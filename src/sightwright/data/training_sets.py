@@ -23,25 +23,27 @@ from sightwright.data.conversations import (
     prompts_of,
     task_of,
 )
-from sightwright.data.dataset import Lengths, RecordDataset, Sample, TrainingRecords
-from sightwright.data.encode import Arrange, Encoded, Encoder, arrange_chat, arrange_inspection
+from sightwright.data.dataset import Amend, Lengths, RecordDataset, Sample, TrainingRecords
+from sightwright.data.encode import Arrange, Encoded, Encoder
 from sightwright.data.mixed import MixedRecords
+from sightwright.data.mixture_entries import (
+    arrange_entry,
+    asking_of_entry,
+    task_of_entry,
+    with_boxes,
+    within_limits,
+)
 from sightwright.data.mixture_rules import evaluates, handling, not_evaluated, require_complete
 from sightwright.data.pairing import PairedRecords
 from sightwright.inspection_records import InspectionRecord
-from sightwright.record_formats import Record
-from sightwright.records import Message
 from sightwright.sampling import entry_prompts
-from sightwright.sampling.caps import boxes_for_large_polygons, longest
+from sightwright.sampling.caps import boxes_for_large_polygons
 from sightwright.sampling.epoch_plan import PlanRow, epoch_plan, plan_notes
 from sightwright.sampling.mixture import Mixture
 from sightwright.sampling.plan import Pick
 from sightwright.tasks.dense import DenseTask
-from sightwright.tasks.domains import DomainName, domain_of_token
 from sightwright.tasks.extract import ExtractTask
-from sightwright.tasks.inspection import Asking, PhotographTask, Task, kind_of, photograph_task
-from sightwright.tasks.irrelevant import irrelevant_template
-from sightwright.tasks.prompts import Template, domain_of
+from sightwright.tasks.inspection import Asking, Task, kind_of
 
 MakeEncoder = Callable[[Arrange], Encoder]
 
@@ -190,11 +192,18 @@ def _groups_told(config: Config) -> Iterator[str]:
 
 
 def _held_out(
-    config: Config, name: str, path: str | Path | None, encoder: Encoder, task: Task | None
+    config: Config,
+    name: str,
+    path: str | Path | None,
+    encoder: Encoder,
+    task: Task | None,
+    amend: Amend | None = None,
 ) -> Iterator[HeldOut]:
     if path is None or not evaluates(config):
         return
-    records, _ = RecordDataset.open(Path(path), encoder, limit=config.custom.limit("val"))
+    records, _ = RecordDataset.open(
+        Path(path), encoder, limit=config.custom.limit("val"), amend=amend
+    )
     yield HeldOut(name, records, task)
 
 
@@ -209,15 +218,15 @@ def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> Train
         held
         for each in fusion.evaluated
         for held in _held_out(
-            config, each.name, each.val_jsonl, make_encoder(_arrange(config, each)),
-            _task(config, each),
+            config, each.name, each.val_jsonl, make_encoder(arrange_entry(config, each)),
+            task_of_entry(config, each), partial(with_boxes, each),
         )
     ]  # fmt: skip
     told = [
         f"{each.name}: {note}"
         for each in fusion.sets
         if each.name in opened
-        for note in _told(opened[each.name], _task(config, each), each)
+        for note in _told(opened[each.name], task_of_entry(config, each), each)
     ]
     return TrainingSets(
         train=MixedRecords(
@@ -225,8 +234,8 @@ def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> Train
         ),
         lengths=lengths,
         held_out=tuple(held_out),
-        task=_task(config, fusion.targets[0]),
-        asking=_asking(config, fusion.targets[0], fusion.targets[0].template),
+        task=task_of_entry(config, fusion.targets[0]),
+        asking=asking_of_entry(config, fusion.targets[0]),
         prompts=Counter(),
         plan=epoch_plan(
             fusion,
@@ -249,73 +258,12 @@ def _opened(
         if each.ratio == 0:
             continue
         limit = config.custom.limit("train") if each.domain == "target" else None
-        encoder = make_encoder(partial(_limited, each, _arrange(config, each)))
+        encoder = make_encoder(partial(within_limits, each, arrange_entry(config, each)))
         opened[each.name], own = RecordDataset.open(
             each.train_jsonl, encoder, limit=limit, change=_change_of(config, each)
         )
         _add(lengths, own)
     return opened, lengths
-
-
-def _arrange(config: Config, each: FusedSet) -> Arrange:
-    if each.learns == "chat":
-        return arrange_chat(None)
-    if not each.is_irrelevant:
-        task = _task(config, each)
-        assert task is not None
-        return arrange_inspection(task)
-    by_template: dict[Template, Arrange] = {
-        name: arrange_inspection(_task_by(config, each, name)) for name in _ALTERNATING
-    }
-    return partial(_alternating, by_template)
-
-
-_ALTERNATING: tuple[Template, ...] = ("summary_bbu", "summary_rru")
-
-
-# Functions of the module, so that a loader's process may be spawned with them.
-def _limited(
-    limits: FusedSet, arrange: Arrange, record: Record, epoch: int | None = None, /
-) -> tuple[Message, ...]:
-    """What is learnt in an epoch is inside the limits already; what is measured beforehand is the
-    longest that may be."""
-    if epoch is None and isinstance(record, InspectionRecord):
-        record = replace(record, objects=longest(record.objects, limits))
-    return arrange(record, epoch)
-
-
-def _alternating(
-    by_template: dict[Template, Arrange], record: Record, epoch: int | None = None, /
-) -> tuple[Message, ...]:
-    template = irrelevant_template(record.images[0], epoch=epoch)
-    return by_template[template](record, epoch)
-
-
-def _task(config: Config, each: FusedSet) -> PhotographTask | None:
-    return None if each.learns == "chat" else _task_by(config, each, each.template)
-
-
-def _task_by(config: Config, each: FusedSet, template: Template) -> PhotographTask:
-    run = asking_of(config)
-    how = entry_prompts.Asking(run.header_format, run.norm, run.ordering)
-    prompt = entry_prompts.entry_prompt(each, how, template).prompt
-    kind = "summary" if each.learns == "summary" else "dense"
-    return photograph_task(kind, prompt, _asking(config, each, template))
-
-
-def _asking(config: Config, each: FusedSet, template: Template) -> Asking:
-    run = asking_of(config)
-    return replace(
-        run,
-        domain=_family(each, template),
-        header_format=run.header_format if each.writes_header else None,
-    )
-
-
-def _family(each: FusedSet, template: Template) -> DomainName | None:
-    """Whose vocabulary an entry's answers are in."""
-    domain = domain_of_token(each.domain_token or "") or domain_of(template)
-    return None if domain is None else domain.name
 
 
 def _change_of(config: Config, each: FusedSet) -> TrainingChange | None:

@@ -9,26 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightwright.config.fusion import FusedSet, load_fusion
+from sightwright.config.fusion import load_fusion
 from sightwright.config.load import load_config
 from sightwright.config.schema import Config
 from sightwright.data.conversations import (
     arrange_of,
-    asking_of,
     pixels_of,
-    prompt_of,
     task_of,
 )
-from sightwright.data.encode import Arrange, Encoder, arrange_chat, arrange_inspection
+from sightwright.data.encode import Arrange, Encoder
+from sightwright.data.mixture_entries import arrange_entry
 from sightwright.errors import ConfigError
-from sightwright.record_formats import Record
-from sightwright.records import Message
-from sightwright.sampling import entry_prompts
-from sightwright.tasks.domains import domain_of_token
 from sightwright.tasks.extract import ExtractTask
-from sightwright.tasks.inspection import photograph_task
-from sightwright.tasks.irrelevant import irrelevant_template
-from sightwright.tasks.prompts import Template, domain_of
 
 if TYPE_CHECKING:
     from sightwright.schema import DocumentSchema
@@ -90,36 +82,5 @@ def _arranges(config: Config) -> dict[Path, list[Arrange]]:
     for each in load_fusion(Path(config.custom.fusion_config)).sets:
         for file in (each.train_jsonl, each.val_jsonl):
             if file is not None:
-                found.setdefault(file.resolve(), []).append(_arrange(config, each))
+                found.setdefault(file.resolve(), []).append(arrange_entry(config, each))
     return found
-
-
-def _arrange(config: Config, each: FusedSet) -> Arrange:
-    if each.learns == "chat":
-        return arrange_chat(None)
-    if not each.is_irrelevant:
-        return _arrange_by(config, each, each.template)
-    by_template = {name: _arrange_by(config, each, name) for name in _ALTERNATING}
-
-    def alternating(record: Record, epoch: int | None = None, /) -> tuple[Message, ...]:
-        template = irrelevant_template(record.images[0], epoch=epoch)
-        return by_template[template](record, epoch)
-
-    return alternating
-
-
-_ALTERNATING: tuple[Template, ...] = ("summary_bbu", "summary_rru")
-
-
-def _arrange_by(config: Config, each: FusedSet, template: Template) -> Arrange:
-    run = asking_of(config)
-    kind = "summary" if each.learns == "summary" else "dense"
-    how = entry_prompts.Asking(run.header_format, run.norm, run.ordering, prompt_of(config, kind))
-    domain = domain_of_token(each.domain_token or "") or domain_of(template)
-    asking = replace(
-        run,
-        domain=None if domain is None else domain.name,
-        header_format=run.header_format if each.writes_header else None,
-    )
-    prompt = entry_prompts.entry_prompt(each, how, template).prompt
-    return arrange_inspection(photograph_task(kind, prompt, asking))
