@@ -2,11 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightwright.errors import ConfigError
 from sightwright.tasks.header import (
     DEFAULT_FORMAT,
     Header,
-    check_format,
     header_line,
     read_header,
 )
@@ -16,29 +14,6 @@ def test_a_format_is_filled() -> None:
     assert header_line(DEFAULT_FORMAT, "BBU", "DETECTION") == "<DOMAIN=BBU>, <TASK=DETECTION>"
     # Other braces are the user's own.
     assert header_line("{x} {task}/{domain}\n", "RRU", "SUMMARY") == "{x} SUMMARY/RRU"
-
-
-@pytest.mark.parametrize(
-    ("line_format", "why"),
-    [
-        ("", "is not one filled line"),
-        ("  ", "is not one filled line"),
-        ("<{domain}>\n<{task}>", "is not one filled line"),
-        ("<{domain}>\r<{task}>", "is not one filled line"),
-        ("<DOMAIN={domain}>", "does not hold {task} once"),
-        ("plain", "does not hold {domain} and {task} once"),
-        ("{domain} {domain} {task}", "does not hold {domain} once"),
-    ],
-)
-def test_a_format_that_cannot_be_filled(line_format: str, why: str) -> None:
-    with pytest.raises(ConfigError) as error:
-        check_format(line_format)
-    assert why in error.value.message
-
-
-def test_a_good_format() -> None:
-    assert check_format(DEFAULT_FORMAT) == DEFAULT_FORMAT
-    assert check_format(f"{DEFAULT_FORMAT}\n") == f"{DEFAULT_FORMAT}\n"
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,10 @@ def _schema(wished: Path | None, known: Certificate | None) -> DocumentSchema:
     if known is not None and known.task is not None and known.task.json_schema is not None:
         return known.task.json_schema.compiled()
     without = "no sightwright.json with the model" if known is None else "it was taught free text"
-    raise ConfigError(f"nothing says which fields to mark: {without}", remedy="give --schema FILE")
+    raise ConfigError(
+        f"nothing says which fields to mark: {without}",
+        remedy="give --schema FILE, or --task verdict for groups of photographs",
+    )
 
 
 def pixels_asked(wished: int | None, known: Certificate | None, own: PixelPolicy) -> PixelPolicy:

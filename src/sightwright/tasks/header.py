@@ -7,8 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from sightwright.errors import ConfigError
-
 TaskWord = Literal["DETECTION", "SUMMARY"]
 
 DEFAULT_FORMAT = "<DOMAIN={domain}>, <TASK={task}>"
@@ -30,24 +28,6 @@ class Header:
 
     domain: str
     task: str
-
-
-def check_format(line_format: str) -> str:
-    """A run's format, as it may be filled.
-
-    Raises:
-        ConfigError: empty, several lines, or without one of its two places.
-    """
-    if line_format.strip() and "\n" not in line_format.strip("\n") and "\r" not in line_format:
-        missing = [place for place in ("{domain}", "{task}") if line_format.count(place) != 1]
-        if not missing:
-            return line_format
-        what = f"does not hold {' and '.join(missing)} once"
-    else:
-        what = "is not one filled line"
-    raise ConfigError(
-        f"assistant_prefix_format {line_format!r} {what}", remedy=f"write {DEFAULT_FORMAT!r}"
-    )
 
 
 def read_header(line: str, line_format: str = DEFAULT_FORMAT) -> Header | None:

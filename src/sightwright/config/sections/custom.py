@@ -146,9 +146,9 @@ class Custom(Section):
         prefix = self.assistant_prefix_format
         if prefix is None:
             return
-        if "\n" in prefix.strip("\n") or not prefix.strip():
+        if len(prefix.strip("\n").splitlines()) != 1 or not prefix.strip():
             yield Fault("assistant_prefix_format", "must be one line of text", _PREFIX)
-        missing = [part for part in ("{domain}", "{task}") if part not in prefix]
+        missing = [part for part in ("{domain}", "{task}") if prefix.count(part) != 1]
         if missing:
-            text = f"lacks {' and '.join(missing)}"
+            text = f"does not hold {' and '.join(missing)} once"
             yield Fault("assistant_prefix_format", text, _PREFIX)
