@@ -75,7 +75,7 @@ FAULTS = {
     "custom: {visual_kd: {enabled: true}}": "custom.visual_kd.enabled: is true, but vit",
     "custom: {visual_kd: {vit: {weight: 0}}}": "custom.visual_kd.vit.weight: must be above 0",
     "custom: {augmentation: {enabled: true}}": "custom.augmentation.ops: augmentation is enabled",
-    "custom: {assistant_prefix_format: '<{domain}>'}": "lacks {task}",
+    "custom: {assistant_prefix_format: '<{domain}>'}": "does not hold {task} once",
     "custom: {augmentation_curriculum: {phases: [{}]}}": (
         "custom.augmentation_curriculum.phases[0].until_percent: a phase needs exactly one end"
     ),
