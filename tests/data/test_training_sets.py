@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from sightwright.chat import ChatTokenizer
 from sightwright.config.load import load_text
@@ -319,3 +320,33 @@ def test_held_out_polygons_are_boxes_where_the_target_learns_boxes(
     assert isinstance(shown, InspectionRecord)
     assert [each.geometry.kind for each in shown.objects] == ["bbox_2d", "poly"]
     assert shown.objects[0].geometry == Box(0, 0, 32, 32)
+
+
+def test_pages_of_documents_go_through_a_scanner_and_keep_their_answer(
+    tmp_path: Path, draw: Draw, make_encoder: MakeEncoder
+) -> None:
+    question = [
+        {"type": "image", "image": draw("page.png", 96, 96)},
+        {"type": "text", "text": "Read."},
+    ]
+    turns = [{"role": "user", "content": question}, {"role": "assistant", "content": '{"a":"1"}'}]
+    write_all(tmp_path / "train.jsonl", [{"id": "page", "messages": turns}])
+    (tmp_path / "a.schema.json").write_text(
+        '{"type": "object", "properties": {"a": {"type": "string"}}}', encoding="utf-8"
+    )
+    config = load_text(
+        f"task: {{type: extract, json_schema: {tmp_path}/a.schema.json}}\n"
+        f"custom:\n  train_jsonl: {tmp_path}/train.jsonl\n"
+        "  augmentation: {enabled: true, ops: [{name: scan_noise, params: {prob: 1.0}}, "
+        "{name: scan_skew, params: {prob: 1.0}}]}\n"
+    ).config
+    train = open_sets(config, make_encoder).train
+    plain = train[0]
+    scanned = [train[Pick(0, epoch, 0, 0.0)] for epoch in (0, 0, 1)]
+    for each in scanned:
+        assert each.encoded.ids == plain.encoded.ids
+        assert each.patches[0].shape == plain.patches[0].shape
+        assert not torch.equal(each.patches[0], plain.patches[0])
+    assert torch.equal(scanned[0].patches[0], scanned[1].patches[0])
+    assert not torch.equal(scanned[0].patches[0], scanned[2].patches[0])
+    assert scanned[0].changes["applied: scan_noise"] == 1
