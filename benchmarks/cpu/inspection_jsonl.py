@@ -6,7 +6,6 @@ that numbers come in pairs, that a shape is sound, and that it lies on its image
 All agree on every line first, good and bad.
 """
 
-import hashlib
 import json
 import random
 import tempfile
@@ -18,7 +17,7 @@ from typing import Any
 import jsonschema
 
 from benchmarks.alternating import OURS, Comparison, compare_turns, timed
-from benchmarks.peers.environments import MissingPeerError, Peer
+from benchmarks.cpu.against_datasets import ITEM, Contest, compare_datasets
 from sightwright import jsonl
 from sightwright.geometry_json import flat
 from sightwright.ingest.record_schema import inspection_schema
@@ -29,7 +28,6 @@ NUM_COMPARED = 2_000
 NUM_READ = 20_000
 NUM_OBJECTS = 11
 TURNS = 5
-ITEM = "1000 records"
 WIDTH, HEIGHT = 1920, 1080
 
 _OBJECT = {
@@ -70,7 +68,7 @@ def run() -> list[Comparison]:
         )
         print(f"jsonschema {metadata.version('jsonschema')}, msgspec {metadata.version('msgspec')}")
         rows = [compare_check(compared, name, schema) for name, schema in SCHEMAS.items()]
-        return rows + compare_datasets(folder)
+        return rows + compare_reading(folder)
 
 
 def compare_check(file: Path, name: str, schema: dict[str, Any]) -> Comparison:
@@ -107,43 +105,19 @@ def peer_check(schema: dict[str, Any]) -> Callable[[Path], list[int]]:
     return check
 
 
-def compare_datasets(folder: Path) -> list[Comparison]:
-    file = write_records(folder / "read.jsonl", NUM_READ)
-    try:
-        peer = Peer("hf_datasets")
-    except MissingPeerError as error:
-        print(f"\nleft out: {error}")
-        return []
-    with peer:
-
-        def turn(how: str, schemas: dict[str, Any] | None) -> Callable[[], float]:
-            def ask() -> float:
-                answer = peer.ask(file=str(file), how=how, schemas=schemas, kind="inspection")
-                assert answer["found"] == (digest if schemas is None else 0)
-                return float(answer["seconds"])
-
-            return ask
-
-        digest = hashlib.sha256("\n".join(read(file)).encode()).hexdigest()
-        assert our_check(file) == []
-        named = {
-            how: f"datasets {peer.version} {how}" for how in ("streaming", "through its cache")
-        }
-        reading = {OURS: timed(lambda: read(file))}
-        reading |= {label: turn(how, None) for how, label in named.items()}
-        checking = {OURS: timed(lambda: our_check(file))}
-        both = {"record": SHORT_SCHEMA}
-        checking |= {f"{label} + jsonschema": turn(how, both) for how, label in named.items()}
-        return [
-            compare_turns(
-                "inspection records read; ours checks each one's contract, the peer none",
-                reading, 3, "the same objects in the same order", ITEM, NUM_READ // 1000,
-            ),
-            compare_turns(
-                "inspection records read and checked; the peer has the short schema", checking, 3,
-                "no line is bad", ITEM, NUM_READ // 1000,
-            ),
-        ]  # fmt: skip
+def compare_reading(folder: Path) -> list[Comparison]:
+    contest = Contest(
+        read=read,
+        check=our_check,
+        schemas={"record": SHORT_SCHEMA},
+        titles=(
+            "inspection records read; ours checks each one's contract, the peer none",
+            "inspection records read and checked; the peer has the short schema",
+        ),
+        equality="the same objects in the same order",
+        asked={"kind": "inspection"},
+    )
+    return compare_datasets(write_records(folder / "read.jsonl", NUM_READ), NUM_READ, contest)
 
 
 def read(file: Path) -> list[str]:

@@ -5,7 +5,6 @@ The peer of the check does the same work: it parses the line and the answer with
 with validators that are compiled once. All agree on every line first, good and bad.
 """
 
-import hashlib
 import json
 import os
 import random
@@ -21,7 +20,7 @@ from typing import Any
 import jsonschema
 
 from benchmarks.alternating import OURS, Comparison, compare_turns, timed
-from benchmarks.peers.environments import MissingPeerError, Peer
+from benchmarks.cpu.against_datasets import ITEM, Contest, compare_datasets
 from sightwright import jsonl
 from sightwright.ingest.record_schema import record_schema
 from sightwright.ingest.validate import Validator
@@ -34,7 +33,6 @@ NUM_READ = 20_000
 NUM_PAGES = 64
 TURNS = 5
 MOST_MIB = 300
-ITEM = "1000 records"
 
 _LINE = {
     "type": "object",
@@ -116,7 +114,7 @@ def run() -> list[Comparison]:
             for answers in (ANSWER_SCHEMA, None)
         ]
         measure_the_command(folder)
-        return rows + compare_datasets(folder)
+        return rows + compare_reading(folder)
 
 
 def compare_check(
@@ -196,43 +194,20 @@ def measure_the_command(folder: Path) -> None:
     assert peak_mib < MOST_MIB
 
 
-def compare_datasets(folder: Path) -> list[Comparison]:
-    file = write_records(folder / "read.jsonl", NUM_READ)
+def compare_reading(folder: Path) -> list[Comparison]:
     task = compile_schema(ANSWER_SCHEMA, "invoice")
-    try:
-        peer = Peer("hf_datasets")
-    except MissingPeerError as error:
-        print(f"\nleft out: {error}")
-        return []
-    with peer:
-
-        def turn(how: str, schemas: dict[str, Any] | None) -> Callable[[], float]:
-            def ask() -> float:
-                answer = peer.ask(file=str(file), how=how, schemas=schemas)
-                assert answer["found"] == (digest if schemas is None else 0)
-                return float(answer["seconds"])
-
-            return ask
-
-        digest = hashlib.sha256("\n".join(read(file)).encode()).hexdigest()
-        assert our_check(file, task) == []
-        ways = ("streaming", "through its cache")
-        named = {how: f"datasets {peer.version} {how}" for how in ways}
-        reading = {OURS: timed(lambda: read(file))}
-        reading |= {label: turn(how, None) for how, label in named.items()}
-        checking = {OURS: timed(lambda: our_check(file, task))}
-        both = {"record": SHORT_RECORD_SCHEMA, "answer": ANSWER_SCHEMA}
-        checking |= {f"{label} + jsonschema": turn(how, both) for how, label in named.items()}
-        return [
-            compare_turns(
-                "JSONL read; ours checks each record's contract, the peer none",
-                reading, 3, "the same answers in the same order", ITEM, NUM_READ // 1000,
-            ),
-            compare_turns(
-                "JSONL read and checked; the peer has the short schema", checking, 3,
-                "no line is bad", ITEM, NUM_READ // 1000,
-            ),
-        ]  # fmt: skip
+    contest = Contest(
+        read=read,
+        check=lambda file: our_check(file, task),
+        schemas={"record": SHORT_RECORD_SCHEMA, "answer": ANSWER_SCHEMA},
+        titles=(
+            "JSONL read; ours checks each record's contract, the peer none",
+            "JSONL read and checked; the peer has the short schema",
+        ),
+        equality="the same answers in the same order",
+        asked={},
+    )
+    return compare_datasets(write_records(folder / "read.jsonl", NUM_READ), NUM_READ, contest)
 
 
 def read(file: Path) -> list[str]:

@@ -176,6 +176,7 @@ def test_changes_are_counted_and_a_summary_keeps_its_objects(
     for each in changes:
         assert not any(key.startswith("dropped") for key in each[1])
         assert any(key.startswith("skipped: random_crop") for key in each[1])
+    assert [(row.augmentation, row.curriculum) for row in sets.plan] == [(True, False)] * 2
     assert sets.plan[1].skipped_ops == ("random_crop",)
     assert sets.plan[0].skipped_ops == ()
 

@@ -5,7 +5,13 @@ from PIL import Image
 
 from sightwright import jsonl
 from sightwright.errors import DataError, ImageError, RefusedError
-from sightwright.evaluate.answers import answer_in_batches, check_images, name_of, read_named
+from sightwright.evaluate.answers import (
+    answer_in_batches,
+    check_images,
+    mark_answers,
+    name_of,
+    read_named,
+)
 from sightwright.infer.engine import Completion, Request
 from sightwright.infer.fake import FakeEngine
 from sightwright.inspection_records import InspectionRecord
@@ -50,6 +56,18 @@ def test_batches_keep_the_order(root: Path) -> None:
         assert sum(a.seconds for a in batch.answers) == pytest.approx(batch.seconds)
     assert not batches[0].answers[0].was_cut
     assert engine.requests[0].max_tokens == 9
+
+
+def test_each_answer_is_marked_by_its_own_label(root: Path) -> None:
+    engine = FakeEngine(lambda request: str(request.images[0].width))
+    batches = answer_in_batches(
+        engine, RECORDS, prompt_of, root=root, batch_size=2, max_tokens=9, progress=False
+    )
+    marks, seconds = mark_answers(
+        batches, [40, 7, 42], lambda gold, given: (given.record.id, given.completion.text, gold)
+    )
+    assert marks == (("a", "40", 40), ("b", "41", 7), ("c", "42", 42))
+    assert len(seconds) == 2
 
 
 def test_images_are_opened_a_batch_at_a_time(root: Path) -> None:

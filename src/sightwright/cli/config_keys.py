@@ -19,15 +19,20 @@ def explain(
             "it. Without one: the sections."
         ),
     ] = None,
+    mixture: Annotated[
+        bool, typer.Option("--mixture", help="A key of the file that `fusion_config` names.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what a key means, what it takes, its default, its other names, and who reads it."""
     from dataclasses import asdict
 
     from sightwright import canonical
-    from sightwright.config.describe import explained, keys_below, sections
+    from sightwright.config import describe, describe_mixture
 
-    found = sections() if key is None else explained(key)
+    of_mixture = mixture or (key is not None and describe_mixture.is_of_mixture(key))
+    surface = describe_mixture if of_mixture else describe
+    found = surface.sections() if key is None else surface.explained(key)
     if as_json:
         print(canonical.dumps({"keys": [asdict(entry) for entry in found]}))
     elif key is None:
@@ -35,7 +40,7 @@ def explain(
     else:
         for entry in found:
             _print_entry(entry)
-            if below := keys_below(entry.key):
+            if below := surface.keys_below(entry.key):
                 print()
                 _print_table(below)
 
@@ -87,6 +92,9 @@ def _print_table(found: "list[Entry]") -> None:
 
 def schema(
     out: Annotated[Path | None, typer.Option(help="Write it into this file.")] = None,
+    mixture: Annotated[
+        bool, typer.Option("--mixture", help="Of the file that `fusion_config` names.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="On one line.")] = False,
 ) -> None:
     """Print the JSON Schema of a configuration, for editors that complete and check YAML.
@@ -99,8 +107,9 @@ def schema(
 
     from sightwright import canonical
     from sightwright.config.json_schema import HINT, json_schema
+    from sightwright.config.mixture_schema import mixture_schema
 
-    value = json_schema()
+    value = mixture_schema() if mixture else json_schema()
     if out is None:
         print(canonical.dumps(value) if as_json else json.dumps(value, indent=2))
         return

@@ -8,7 +8,7 @@ import typer
 
 from sightwright.cli.counts import counted
 from sightwright.cli.page_options import Ocr, OcrLanguage, Workers
-from sightwright.cli.paths import given_path
+from sightwright.cli.paths import file_option, folder_option, given_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,64 +22,64 @@ _MAX_PIXELS, _MIN_PIXELS = 1280 * 1024, 4096
 _MOST_PRINTED = 5
 
 
+_Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE",
+        parser=given_path,
+        help="JSONL of records of any kind; each file is a split, the first is trained on.",
+    ),
+]
+_Against = Annotated[
+    list[Path] | None,
+    file_option("A split of its own; all FILEs are then one, to be trained on. Repeatable."),
+]
+_Out = Annotated[Path | None, folder_option("Write doctor.json and doctor.html there.")]
+_Config = Annotated[
+    Path | None,
+    file_option("YAML of a training run: its pixels, lengths in its tokens, its schema."),
+]
+_MaxPixels = Annotated[
+    int | None,
+    typer.Option(min=1024, help="Pixel budget of an image; else --config's, else 1310720."),
+]
+_MinText = Annotated[
+    float, typer.Option(min=0, metavar="PX", help="Least height of a letter at that budget.")
+]
+_MinObject = Annotated[
+    float, typer.Option(min=0, metavar="PX", help="Least side of an object at that budget.")
+]
+_GroupBy = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY",
+        help="What should not be in two splits: a key such as meta.vendor, or `layout`. "
+        "Repeatable; meta.document, meta.vendor and meta.template always count.",
+    ),
+]
+_Ocr = Annotated[
+    Ocr, typer.Option(help="What reads pages without a text layer, to look values up in them.")
+]
+_ListMost = Annotated[
+    int, typer.Option(min=1, max=1000, help="Findings of a check that are listed.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print doctor.json.")]
+
+
 def doctor(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE",
-            parser=given_path,
-            help="JSONL of records of any kind; each file is a split, the first is trained on.",
-        ),
-    ],
-    against: Annotated[
-        list[Path] | None,
-        typer.Option(
-            parser=given_path,
-            metavar="FILE",
-            help="A split of its own; all FILEs are then one, to be trained on. Repeatable.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            parser=given_path, metavar="DIR", help="Write doctor.json and doctor.html there."
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            parser=given_path,
-            metavar="FILE",
-            help="YAML of a training run: its pixels, lengths in its tokens, its schema.",
-        ),
-    ] = None,
-    max_pixels: Annotated[
-        int | None,
-        typer.Option(min=1024, help="Pixel budget of an image; else --config's, else 1310720."),
-    ] = None,
-    min_text: Annotated[
-        float, typer.Option(min=0, metavar="PX", help="Least height of a letter at that budget.")
-    ] = 6.0,
-    min_object: Annotated[
-        float, typer.Option(min=0, metavar="PX", help="Least side of an object at that budget.")
-    ] = 8.0,
-    group_by: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY",
-            help="What should not be in two splits: a key such as meta.vendor, or `layout`. "
-            "Repeatable; meta.document, meta.vendor and meta.template always count.",
-        ),
-    ] = None,
-    ocr: Annotated[
-        Ocr, typer.Option(help="What reads pages without a text layer, to look values up in them.")
-    ] = Ocr.none,
+    files: _Files,
+    against: _Against = None,
+    out: _Out = None,
+    config: _Config = None,
+    max_pixels: _MaxPixels = None,
+    min_text: _MinText = 6.0,
+    min_object: _MinObject = 8.0,
+    group_by: _GroupBy = None,
+    ocr: _Ocr = Ocr.none,
     ocr_language: OcrLanguage = "eng",
-    list_most: Annotated[
-        int, typer.Option(min=1, max=1000, help="Findings of a check that are listed.")
-    ] = 20,
+    list_most: _ListMost = 20,
     workers: Workers = None,
-    json: Annotated[bool, typer.Option("--json", help="Print doctor.json.")] = False,
+    json: _Json = False,
 ) -> None:
     """Look for what spoils a data set: leaks, conflicts, wrong sizes, unreadable text, and more.
 

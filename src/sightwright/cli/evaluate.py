@@ -6,11 +6,11 @@ Documents are marked field by field; photographs and groups of them as `evaluate
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sightwright.cli.paths import given_path, make_output_folder
+from sightwright.cli.paths import file_option, folder_option, make_output_folder
 from sightwright.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,31 +35,25 @@ class InspectionTask(StrEnum):
     verdict = "verdict"
 
 
-def _file(help: str) -> Any:
-    return typer.Option(parser=given_path, metavar="FILE", help=help)
-
-
-def _folder(help: str) -> Any:
-    return typer.Option(parser=given_path, metavar="DIR", help=help)
-
-
-_Data = Annotated[Path, _file("JSONL of records with their labels.")]
+_Data = Annotated[Path, file_option("JSONL of records with their labels.")]
 _Model = Annotated[
     str | None,
     typer.Option(help="A model's folder, a hub id, or tiny; by default --adapters' base."),
 ]
-_Adapters = Annotated[Path | None, _folder("An adapter's folder, or a run folder.")]
+_Adapters = Annotated[Path | None, folder_option("An adapter's folder, or a run folder.")]
 _Schema = Annotated[
-    Path | None, _file("JSON Schema of the answers; by default the one trained with.")
+    Path | None, file_option("JSON Schema of the answers; by default the one trained with.")
 ]
 _Task = Annotated[
     InspectionTask | None,
     typer.Option(help="What is asked of photographs; by default as trained, else by the records."),
 ]
 _Config = Annotated[
-    Path | None, _file("YAML of a run of photographs: ask and mark as that run does.")
+    Path | None, file_option("YAML of a run of photographs: ask and mark as that run does.")
 ]
-_Out = Annotated[Path | None, _folder("Folder for report.html, report.json and predictions.jsonl.")]
+_Out = Annotated[
+    Path | None, folder_option("Folder for report.html, report.json and predictions.jsonl.")
+]
 _Html = Annotated[
     bool, typer.Option("--html/--no-html", help="Write the report as a page too (with --out).")
 ]

@@ -1,162 +1,55 @@
 """`sightwright ingest annotations`, `irrelevant`, `sample`, `chat-corpus`: inspection data."""
 
-from enum import StrEnum
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sightwright.cli import annotation_options as options
 from sightwright.cli.counts import counted
-from sightwright.cli.paths import given_path
+from sightwright.cli.paths import folder_option, given_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sightwright.ingest.annotations.found import ReadOptions
     from sightwright.ingest.annotations.outputs import Totals
     from sightwright.ingest.annotations.run import Report, Settings
+    from sightwright.ingest.annotations.sample import Rules
 
 # Lines of a list that are shown.
 _SHOWN = 20
 _STYLES = {"left-out": "red", "kept": "yellow"}
 
 
-class Format(StrEnum):
-    bbu = "bbu"
-    rru = "rru"
-    coco = "coco"
-    lvis = "lvis"
-    labelme = "labelme"
-    cvat = "cvat"
-    voc = "voc"
-    ms_swift = "ms-swift"
-
-
-class ErrorMode(StrEnum):
-    strict = "strict"
-    lenient = "lenient"
-    warn = "warn"
-
-
-class PixelFrame(StrEnum):
-    auto = "auto"
-    upright = "upright"
-    stored = "stored"
-
-
-class SampleStrategy(StrEnum):
-    random = "random"
-    stratified = "stratified"
-    uniform = "uniform"
-    top_k = "top_k"
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
-OutFile = Annotated[
-    Path, typer.Option(parser=given_path, metavar="FILE", help="The JSONL to write.")
-]
-_MIN_PIXELS = 4 * 32 * 32
-
-
 def annotations(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            parser=given_path, metavar="SOURCE", help="A file of annotations, or a folder of them."
-        ),
-    ],
-    format: Annotated[Format, typer.Option(help="What wrote them.")],
-    images: Annotated[
-        Path, typer.Option(parser=given_path, metavar="DIR", help="Where the images lie.")
-    ],
-    out: Annotated[
-        Path, typer.Option(parser=given_path, metavar="DIR", help="Folder for the records.")
-    ],
-    mode: Annotated[
-        ErrorMode,
-        typer.Option(
-            help="An invalid object fails the run, is left out, or is kept where it can be."
-        ),
-    ] = ErrorMode.strict,
-    max_pixels: Annotated[
-        int, typer.Option(min=_MIN_PIXELS, help="Most pixels of an image.")
-    ] = 1024 * 1024,
-    image_factor: Annotated[
-        int, typer.Option(min=1, help="Both sides of an image become multiples of it.")
-    ] = 32,
-    resize: Annotated[
-        bool, typer.Option("--resize/--no-resize", help="Bring images onto the model's grid.")
-    ] = True,
-    poly_max_points: Annotated[
-        int | None, typer.Option(min=3, help="A polygon with more points becomes its box.")
-    ] = None,
-    boxes: Annotated[
-        bool, typer.Option("--boxes/--polygons", help="COCO and LVIS: boxes, or polygons.")
-    ] = False,
-    keep_crowd: Annotated[
-        bool,
-        typer.Option("--keep-crowd", help="Take crowd regions and masks (RLE) as their boxes."),
-    ] = False,
-    clip_boxes: Annotated[
-        bool,
-        typer.Option(
-            "--clip-boxes/--no-clip-boxes",
-            help="Cut off what reaches over the edge, or call it invalid.",
-        ),
-    ] = True,
-    frame: Annotated[
-        PixelFrame,
-        typer.Option(
-            help="Pixels that coordinates of a turned photograph are of; auto: by the stated size."
-        ),
-    ] = PixelFrame.auto,
-    one_based: Annotated[
-        bool, typer.Option("--one-based", help="VOC: the first pixel is 1, as in the VOC sets.")
-    ] = False,
-    ignore_label: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LABEL",
-            help="Leave out objects of it; __ignore__ and _background_ unless given.",
-        ),
-    ] = None,
-    attributes: Annotated[
-        bool,
-        typer.Option("--attributes", help="Append attributes to class names (not bbu, rru)."),
-    ] = False,
-    strip_occlusion: Annotated[
-        bool,
-        typer.Option(
-            "--strip-occlusion/--keep-occlusion", help="bbu, rru: drop words about occlusion."
-        ),
-    ] = True,
-    sanitize_text: Annotated[
-        bool,
-        typer.Option(
-            "--sanitize-text/--keep-text", help="bbu, rru: put white space of labels in order."
-        ),
-    ] = True,
-    standardize_labels: Annotated[
-        bool,
-        typer.Option(
-            "--standardize-labels/--keep-labels", help="bbu, rru: a label without text is 不可读."
-        ),
-    ] = True,
-    val_ratio: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of the images for val.jsonl.")
-    ] = 0.2,
-    seed: Annotated[int, typer.Option(help="Of the split.")] = 17,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many samples.")] = None,
-    num_workers: Annotated[
-        int | None,
-        typer.Option(min=0, help="Processes; one per core unless given, 0 for none beside this."),
-    ] = None,
-    absolute_paths: Annotated[
-        bool, typer.Option("--absolute-paths", help="Name images by their whole path.")
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Write anew over another conversion in DIR.")
-    ] = False,
-    json: Json = False,
+    source: options.Source,
+    format: options.WrittenBy,
+    images: options.Images,
+    out: options.OutFolder,
+    mode: options.Mode = options.ErrorMode.strict,
+    max_pixels: options.MaxPixels = 1024 * 1024,
+    image_factor: options.ImageFactor = 32,
+    resize: options.Resize = True,
+    poly_max_points: options.PolyMaxPoints = None,
+    boxes: options.Boxes = False,
+    keep_crowd: options.KeepCrowd = False,
+    clip_boxes: options.ClipBoxes = True,
+    frame: options.Frame = options.PixelFrame.auto,
+    one_based: options.OneBased = False,
+    ignore_label: options.IgnoreLabel = None,
+    attributes: options.Attributes = False,
+    strip_occlusion: options.StripOcclusion = True,
+    sanitize_text: options.SanitizeText = True,
+    standardize_labels: options.StandardizeLabels = True,
+    val_ratio: options.ValRatio = 0.2,
+    seed: options.Seed = 17,
+    limit: options.Limit = None,
+    num_workers: options.NumWorkers = None,
+    absolute_paths: options.AbsolutePaths = False,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
 ) -> None:
     """Make records of annotated photographs: train.jsonl, val.jsonl, and the images for them.
 
@@ -168,38 +61,42 @@ def annotations(
     reason in DIR/invalid_objects.jsonl or DIR/invalid_samples.jsonl. In strict mode one that is
     invalid fails the run after all are reported: exit code 2, and no samples are written.
     """
-    import os
+    from sightwright.ingest.annotations import run
 
-    from sightwright.ingest.annotations.found import ReadOptions
-    from sightwright.ingest.annotations.run import Settings, convert_annotations
-
-    ignored = frozenset(ignore_label) if ignore_label else ReadOptions().ignore_labels
-    settings = Settings(
+    sizes = (resize, max_pixels, image_factor)
+    words = (attributes, strip_occlusion, sanitize_text, standardize_labels)
+    settings = run.Settings(
         format=format.value,
-        reading=ReadOptions(boxes, keep_crowd, one_based, ignored),
-        rules=_rules(
-            mode, frame, (resize, max_pixels, image_factor), (poly_max_points, clip_boxes),
-            (attributes, strip_occlusion, sanitize_text, standardize_labels),
-        ),
+        reading=_reading(boxes, keep_crowd, one_based, ignore_label),
+        rules=_rules(mode, frame, sizes, (poly_max_points, clip_boxes), words),
         val_ratio=val_ratio,
         seed=seed,
         limit=limit,
         absolute_paths=absolute_paths,
-    )  # fmt: skip
+    )
     workers = len(os.sched_getaffinity(0)) if num_workers is None else num_workers
-    report = convert_annotations(
+    report = run.convert_annotations(
         source, images, out, settings, num_workers=workers, overwrite=overwrite
     )
     _end(report, out, settings, as_json=json)
 
 
+def _reading(
+    boxes: bool, keep_crowd: bool, one_based: bool, ignore_label: list[str] | None
+) -> "ReadOptions":
+    from sightwright.ingest.annotations.found import ReadOptions
+
+    ignored = frozenset(ignore_label) if ignore_label else ReadOptions().ignore_labels
+    return ReadOptions(boxes, keep_crowd, one_based, ignored)
+
+
 def _rules(
-    mode: ErrorMode,
-    frame: PixelFrame,
+    mode: options.ErrorMode,
+    frame: options.PixelFrame,
     sizes: tuple[bool, int, int],
     shapes: tuple[int | None, bool],
     words: tuple[bool, bool, bool, bool],
-) -> Any:
+) -> "Rules":
     from sightwright.ingest.annotations.descriptions import WordRules
     from sightwright.ingest.annotations.pictures import SizeRules
     from sightwright.ingest.annotations.sample import Rules
@@ -209,7 +106,7 @@ def _rules(
     return Rules(
         mode=mode.value,
         frame=frame.value,
-        sizes=SizeRules(resize, max_pixels, _MIN_PIXELS, factor),
+        sizes=SizeRules(resize, max_pixels, options.MIN_PIXELS, factor),
         shapes=ShapeRules(*shapes),
         words=WordRules(*words),
     )
@@ -289,17 +186,11 @@ def _print_unused(names: tuple[str, ...], out: Path) -> None:
 
 
 def irrelevant(
-    images_dir: Annotated[
-        Path, typer.Option(parser=given_path, metavar="DIR", help="The pictures.")
-    ],
-    output_jsonl: OutFile,
+    images_dir: Annotated[Path, folder_option("The pictures.")],
+    output_jsonl: options.OutFile,
     summary: Annotated[str, typer.Option(help="What each record says.")] = "无关图片",
-    max_pixels: Annotated[
-        int, typer.Option(min=_MIN_PIXELS, help="Most pixels of an image.")
-    ] = 1024 * 1024,
-    image_factor: Annotated[
-        int, typer.Option(min=1, help="Both sides of an image become multiples of it.")
-    ] = 32,
+    max_pixels: options.MaxPixels = 1024 * 1024,
+    image_factor: options.ImageFactor = 32,
     overwrite_images: Annotated[
         bool,
         typer.Option(
@@ -307,7 +198,7 @@ def irrelevant(
             help="Change the pictures in DIR instead of writing images/ beside FILE.",
         ),
     ] = False,
-    json: Json = False,
+    json: options.Json = False,
 ) -> None:
     """Make summary records of pictures that show nothing of the subject.
 
@@ -339,12 +230,14 @@ def sample(
     file: Annotated[
         Path, typer.Argument(parser=given_path, metavar="FILE", help="A JSONL of records.")
     ],
-    out: OutFile,
+    out: options.OutFile,
     number: Annotated[int, typer.Option("--num", min=1, help="Most records to choose.")],
-    strategy: Annotated[SampleStrategy, typer.Option(help="Which.")] = SampleStrategy.stratified,
+    strategy: Annotated[
+        options.SampleStrategy, typer.Option(help="Which.")
+    ] = options.SampleStrategy.stratified,
     top_k: Annotated[int, typer.Option(min=1, help="top_k: so many classes.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the choice.")] = 17,
-    json: Json = False,
+    json: options.Json = False,
 ) -> None:
     """Choose a part of a set: random, stratified by main class, uniform over classes, or of the
     k most frequent classes. The same seed chooses the same records."""
@@ -372,9 +265,9 @@ def chat_corpus(
             help="A JSONL of instructions, or a folder of them.",
         ),
     ],
-    out: OutFile,
+    out: options.OutFile,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many records.")] = None,
-    json: Json = False,
+    json: options.Json = False,
 ) -> None:
     """Make conversations of a corpus of instructions and answers, as COIG-CQIA has them."""
     from sightwright import canonical

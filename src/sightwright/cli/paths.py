@@ -3,6 +3,9 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
+
+import typer
 
 
 def given_path(given: str | Path) -> Path:
@@ -15,6 +18,14 @@ def given_path(given: str | Path) -> Path:
     if os.sep == "/" and "\\" in text and not os.path.exists(text):
         text = text.replace("\\", "/")
     return Path(text)
+
+
+def file_option(help: str) -> Any:
+    return typer.Option(parser=given_path, metavar="FILE", help=help)
+
+
+def folder_option(help: str) -> Any:
+    return typer.Option(parser=given_path, metavar="DIR", help=help)
 
 
 def make_output_folder(folder: Path) -> None:

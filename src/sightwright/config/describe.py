@@ -62,7 +62,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """A field of a model, with the path that leads to it."""
 
     path: tuple[str, ...]
@@ -82,11 +82,11 @@ class _Place:
 @cache
 def entries() -> dict[str, Entry]:
     """Every key of the surface, sections and nested ones included, in its order."""
-    found: dict[str, list[_Place]] = {}
-    for place in _places(Config, (), ()):
+    found: dict[str, list[Place]] = {}
+    for place in places_of(Config, (), ()):
         found.setdefault(place.key, []).append(place)
-    inherited = {key: _inheritance(key) for key in INHERITANCE_KEYS}
-    return inherited | {key: _entry(key, places) for key, places in found.items()}
+    inherited = {key: inheritance_entry(key) for key in INHERITANCE_KEYS}
+    return inherited | {key: entry_of(key, places) for key, places in found.items()}
 
 
 def explained(wanted: str) -> list[Entry]:
@@ -136,19 +136,19 @@ def _is_of_variant(name: str, wanted: str) -> bool:
     return _VARIANT.sub("", name) == wanted or f"[{wanted}]" in name or f"{wanted}." in name
 
 
-def _places(
+def places_of(
     model: type[BaseModel],
     path: tuple[str, ...],
     in_list: tuple[bool, ...],
     variant: Variant | None = None,
-) -> Iterator[_Place]:
+) -> Iterator[Place]:
     for name, info in model.model_fields.items():
         here = (*path, name)
-        yield _Place(here, info, in_list, variant)
+        yield Place(here, info, in_list, variant)
         for below, listed in _models_in(info.annotation, False):
             chosen = _name_of(below)
             inner = variant if chosen is None else Variant(chosen, len(here))
-            yield from _places(below, here, (*in_list, listed), inner)
+            yield from places_of(below, here, (*in_list, listed), inner)
 
 
 def _name_of(model: type[BaseModel]) -> str | None:
@@ -165,7 +165,7 @@ def _models_in(annotation: object, in_list: bool) -> Iterator[tuple[type[BaseMod
         yield from _models_in(part, in_list or get_origin(annotation) is tuple)
 
 
-def _entry(key: str, places: list[_Place]) -> Entry:
+def entry_of(key: str, places: list[Place]) -> Entry:
     first = places[0]
     kinds = [kind for place in places for kind in _kinds(place.info.annotation, place.info)]
     allowed = [word for place in places for word in _allowed(place.info.annotation)]
@@ -187,7 +187,7 @@ def _entry(key: str, places: list[_Place]) -> Entry:
     )
 
 
-def _inheritance(key: str) -> Entry:
+def inheritance_entry(key: str) -> Entry:
     other = next(name for name in INHERITANCE_KEYS if name != key)
     return Entry(
         key=key, meaning=_INHERITANCE, type="text or list of texts", allowed=(), default=None,

@@ -42,7 +42,7 @@ def json_schema() -> Json:
         "title": "Sightwright configuration",
         "description": "One YAML for a run; `sightwright config explain KEY` says more of a key.",
         "type": ["object", "null"],
-        "properties": {**_inheritance(), **generated["properties"]},
+        "properties": {**inheritance_properties(), **generated["properties"]},
         "additionalProperties": False,
         "$defs": definitions,
     }
@@ -115,7 +115,8 @@ def _may_be_empty(field: Json) -> Json:
     return {**about, "anyOf": branches}
 
 
-def _inheritance() -> Json:
+def inheritance_properties() -> Json:
+    """`extends` and `inherit`, as the files of a run and of a mixture have them."""
     paths = {"type": "array", "items": {"type": ["string", "null"]}}
     told = "YAML files below this one, relative to it; later ones win, and this file over all"
     return {

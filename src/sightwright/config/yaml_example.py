@@ -76,6 +76,7 @@ _TEXTS: dict[str, str] = {
     ),
 }
 
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """Which mapping of a list is meant: the one of this name, so many steps down."""
@@ -106,13 +107,13 @@ def yaml_example(
         return _TEXTS[key]
     value = _value(key, info, default, allowed)
     if len(path) == 1:
-        return f"{path[0]}: {_inline(value)}\n"
+        return f"{path[0]}: {inline(value)}\n"
     depths = range(len(path) - 1, 1, -1)
     for depth, name, listed in zip(depths, path[:1:-1], in_list[::-1], strict=False):
         named = {"name": variant.name} if variant is not None and depth == variant.depth else {}
         value = named | {name: value}
         value = [value] if listed else value
-    return f"{path[0]}:\n  {path[1]}: {_inline(value)}\n"
+    return f"{path[0]}:\n  {path[1]}: {inline(value)}\n"
 
 
 def _value(key: str, info: FieldInfo, default: object, allowed: Sequence[str]) -> object:
@@ -146,13 +147,13 @@ def _of_type(annotation: Any, metadata: list[Any]) -> object:
     return 1 if annotation is int else 0.5
 
 
-def _inline(value: object) -> str:
+def inline(value: object) -> str:
     """Flow style: `{vit: {weight: 0.1}}`; JSON is YAML, but plain words need no quotes."""
     if isinstance(value, dict):
         items = cast("dict[str, object]", value).items()
-        return "{" + ", ".join(f"{key}: {_inline(item)}" for key, item in items) + "}"
+        return "{" + ", ".join(f"{key}: {inline(item)}" for key, item in items) + "}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_inline, cast('list[object]', value)))}]"
+        return f"[{', '.join(map(inline, cast('list[object]', value)))}]"
     if isinstance(value, str) and _PLAIN_WORD.fullmatch(value):
         return json.dumps(value) if value.lower() in ("true", "false", "null") else value
     return json.dumps(value, ensure_ascii=False)

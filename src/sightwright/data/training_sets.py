@@ -242,6 +242,7 @@ def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> Train
             mixture,
             entry_prompts.prompt_sources(fusion.sets),
             augmentation=config.custom.augments,
+            curriculum=_has_curriculum(config),
             object_ops=_skipped_ops(config),
         ),
         notes=(*fusion.notes, *plan_notes(mixture), *not_evaluated(config, fusion), *told),
@@ -284,6 +285,11 @@ def _pipeline(config: Config, *, curriculum: bool) -> Pipeline | None:
     if settings is None:
         return None
     return Pipeline.of(settings if curriculum else settings.model_copy(update={"curriculum": None}))
+
+
+def _has_curriculum(config: Config) -> bool:
+    settings = config.custom.effective_augmentation
+    return settings is not None and settings.curriculum is not None
 
 
 def _skipped_ops(config: Config) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Ask an engine the records of a set, a batch at a time: what every kind of evaluation shares."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +16,8 @@ from sightwright.record_formats import Record
 from sightwright.records import Message
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
+Gold = TypeVar("Gold")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -133,16 +135,40 @@ def answer_in_batches(
                 _request(record, prompt_of(record), root, max_tokens, json_schema)
                 for record in batch
             ]
-            began = time.perf_counter()
-            completions = _completions(engine, requests, batch)
-            seconds = time.perf_counter() - began
-            share = seconds / len(batch)
-            yield AnsweredBatch(
-                tuple(Answer(r, c, share) for r, c in zip(batch, completions, strict=True)),
-                seconds,
-            )
+            yield _answered(engine, requests, batch)
             if bar is not None:
                 bar.advance(len(batch))
+
+
+def mark_answers(
+    batches: Iterable[AnsweredBatch[AnyRecord]],
+    golds: Sequence[Gold],
+    mark: Callable[[Gold, Answer[AnyRecord]], Result],
+) -> tuple[tuple[Result, ...], tuple[float, ...]]:
+    """What `mark` makes of each answer and its label, and how long the engine took for each batch.
+
+    Args:
+        golds: the labels of the records, in the order in which they were asked.
+    """
+    results: list[Result] = []
+    batch_seconds: list[float] = []
+    for batch in batches:
+        batch_seconds.append(batch.seconds)
+        for answer in batch.answers:
+            results.append(mark(golds[len(results)], answer))
+    return tuple(results), tuple(batch_seconds)
+
+
+def _answered(
+    engine: Engine, requests: Sequence[Request], batch: Sequence[AnyRecord]
+) -> AnsweredBatch[AnyRecord]:
+    began = time.perf_counter()
+    completions = _completions(engine, requests, batch)
+    seconds = time.perf_counter() - began
+    share = seconds / len(batch)
+    return AnsweredBatch(
+        tuple(Answer(r, c, share) for r, c in zip(batch, completions, strict=True)), seconds
+    )
 
 
 def _request(

@@ -12,6 +12,7 @@ from sightwright.evaluate.answers import (
     Answer,
     answer_in_batches,
     check_images,
+    mark_answers,
     name_of,
     read_named,
 )
@@ -234,23 +235,18 @@ def evaluate(
     if not records:
         raise DataError("no records to evaluate")
     golds = check_records(records, task, root)
-    results: list[InspectionResult] = []
-    batch_seconds: list[float] = []
     batches = answer_in_batches(
         engine, records, prompt_of or partial(_prompt, task), root=root, batch_size=batch_size,
         max_tokens=max_tokens, progress=progress,
     )  # fmt: skip
-    for batch in batches:
-        batch_seconds.append(batch.seconds)
-        for answer in batch.answers:
-            results.append(_result(task, golds[len(results)], answer))
+    results, batch_seconds = mark_answers(batches, golds, partial(_result, task))
     marked = [result.marked for result in results]
     return InspectionEvaluation(
         task=task,
-        results=tuple(results),
+        results=results,
         scores=_scores(marked, bootstrap_samples),
         coco=_coco(marked) if with_coco else None,
-        batch_seconds=tuple(batch_seconds),
+        batch_seconds=batch_seconds,
         seconds=time.perf_counter() - started,
     )
 

@@ -276,7 +276,7 @@ def _dense_value(scores: ObjectScores) -> dict[str, Any]:
         "header_right": scores.header_right,
         "faults": scores.faults,
         "notes": scores.notes,
-        "per_class": {name: counts_value(counts) for name, counts in scores.classes.items()},
+        "per_class": {name: counts.to_json() for name, counts in scores.classes.items()},
     }
 
 
@@ -297,17 +297,6 @@ def found_value(found: Found) -> dict[str, Any]:
     }
 
 
-def counts_value(counts: Counts) -> dict[str, Any]:
-    return {
-        "precision": counts.precision,
-        "recall": counts.recall,
-        "f1": counts.f1,
-        "tp": counts.tp,
-        "fp": counts.fp,
-        "fn": counts.fn,
-    }
-
-
 def _summary_value(scores: SummaryScores) -> dict[str, Any]:
     names = (
         *("exact", "well_formed", "header", "valid_json", "dataset", "objects_total"),
@@ -316,8 +305,8 @@ def _summary_value(scores: SummaryScores) -> dict[str, Any]:
     return {
         "pictures": scores.num_records,
         **{name: _share_value(getattr(scores, name)) for name in names},
-        "facts": counts_value(scores.facts),
-        "per_attribute": {name: counts_value(c) for name, c in scores.per_attribute.items()},
+        "facts": scores.facts.to_json(),
+        "per_attribute": {name: c.to_json() for name, c in scores.per_attribute.items()},
     }
 
 

@@ -128,15 +128,7 @@ def _cells(counts: Counts) -> tuple[str, ...]:
 
 
 def _counts_value(counts: Counts) -> dict[str, float | int]:
-    return {
-        "precision": counts.precision,
-        "recall": counts.recall,
-        "f1": counts.f1,
-        "tp": counts.tp,
-        "fp": counts.fp,
-        "fn": counts.fn,
-        "support": counts.support,
-    }
+    return {**counts.to_json(), "support": counts.support}
 
 
 def _prediction(document: DocumentResult) -> dict[str, Any]:

@@ -3,12 +3,19 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sightwright import canonical
 from sightwright.errors import DataError
-from sightwright.evaluate.answers import Answer, answer_in_batches, check_images, read_named
+from sightwright.evaluate.answers import (
+    Answer,
+    answer_in_batches,
+    check_images,
+    mark_answers,
+    read_named,
+)
 from sightwright.infer.confidence import field_confidences
 from sightwright.infer.engine import Engine, FinishReason
 from sightwright.metrics.fields import DocumentMark, FieldScores, summarise
@@ -128,19 +135,14 @@ def evaluate(
     golds = check_records(records, task, root)
     if constrained:
         engine.check_schema(task.schema.json_schema)
-    documents: list[DocumentResult] = []
-    batch_seconds: list[float] = []
     batches = answer_in_batches(
         engine, records, task.prompt_of, root=root, batch_size=batch_size, max_tokens=max_tokens,
         json_schema=task.schema.json_schema if constrained else None, progress=progress,
     )  # fmt: skip
-    for batch in batches:
-        batch_seconds.append(batch.seconds)
-        for answer in batch.answers:
-            documents.append(_result(task, golds[len(documents)], answer))
+    documents, batch_seconds = mark_answers(batches, golds, partial(_result, task))
     scores = summarise([d.mark for d in documents], bootstrap_samples=bootstrap_samples)
     seconds = time.perf_counter() - started
-    return Evaluation(task.schema, tuple(documents), scores, tuple(batch_seconds), seconds)
+    return Evaluation(task.schema, documents, scores, batch_seconds, seconds)
 
 
 def _result(task: ExtractTask, gold: dict[str, Any], given: Answer[ChatRecord]) -> DocumentResult:

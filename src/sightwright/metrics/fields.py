@@ -65,6 +65,16 @@ class Counts:
         """2·tp / (2·tp + fp + fn); 1 where none was asked nor answered."""
         return 2 * self.tp / (2 * self.tp + self.fp + self.fn) if self.occurs else 1.0
 
+    def to_json(self) -> dict[str, float | int]:
+        return {
+            "precision": self.precision,
+            "recall": self.recall,
+            "f1": self.f1,
+            "tp": self.tp,
+            "fp": self.fp,
+            "fn": self.fn,
+        }
+
 
 Outcome = Literal["right", "wrong", "missed", "invented", "absent"]
 

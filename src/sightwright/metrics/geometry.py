@@ -169,10 +169,7 @@ def mark_objects(
         cut: the output limit ended the answer: it counts as empty.
         tolerance_px: how far lines may run apart; by default 8 px where the longer side is 1024.
     """
-    unread = unread or Unread()
-    if cut or not unread.readable:
-        faults = Counter({} if cut else unread.faults)
-        answer, unread = (), Unread((), faults, {}, False, unread.header_right)
+    answer, unread = _counted(answer, unread or Unread(), cut)
     tolerance_px = default_tolerance(width, height) if tolerance_px is None else tolerance_px
     ours, theirs = ([read_description(each.desc) for each in side] for side in (gold, answer))
     gold_shapes, answer_shapes = ([each.geometry for each in side] for side in (gold, answer))
@@ -197,6 +194,16 @@ def mark_objects(
         header_right=unread.header_right,
         cut=cut,
     )
+
+
+def _counted(
+    answer: Sequence[DenseObject], unread: Unread, cut: bool
+) -> tuple[Sequence[DenseObject], Unread]:
+    """What of an answer counts: nothing, where it was cut or cannot be read."""
+    if not cut and unread.readable:
+        return answer, unread
+    faults = Counter({} if cut else unread.faults)
+    return (), Unread((), faults, {}, False, unread.header_right)
 
 
 def _favour(

@@ -56,13 +56,14 @@ def epoch_plan(
     prompt_sources: Mapping[str, str],
     *,
     augmentation: bool = True,
+    curriculum: bool = True,
     object_ops: Sequence[str] = (),
 ) -> tuple[PlanRow, ...]:
     """One row for each data set of the file, in its order; the same in every epoch.
 
     Args:
         prompt_sources: name → who asks.
-        augmentation: whether the run has any.
+        augmentation, curriculum: whether the run has any.
         object_ops: those of its operations that add or drop objects.
     """
     quotas = mixture.quotas
@@ -78,7 +79,7 @@ def epoch_plan(
                 mode=each.learns,
                 template=each.template,
                 augmentation=changed,
-                curriculum=each.curriculum and changed,
+                curriculum=each.curriculum and changed and curriculum,
                 max_objects_per_image=each.max_objects,
                 poly_max_points=each.poly_max_points,
                 prompt_source=prompt_sources[each.name],

@@ -52,7 +52,7 @@ from sightwright.ingest.annotations.found import (
     text,
     texts,
 )
-from sightwright.ingest.annotations.source_files import annotation_files, place_in, read_json
+from sightwright.ingest.annotations.source_files import image_of_each_file, read_json
 from sightwright.tasks.domains import CATEGORY, GROUP
 
 _BOXES = ("ExtentPolygon", "Rectangle", "Rect")
@@ -68,17 +68,16 @@ def read_domain_json(
     source: Path, options: ReadOptions, expect: Expect = expect_nothing
 ) -> Iterator[Annotated | BadSample]:
     """The image of one file, or of every `.json` of a folder."""
-    files = annotation_files(source, ".json")
-    expect(len(files))
-    for file in files:
-        place = place_in(source, file)
-        try:
-            yield _read(mapping(read_json(file)), file, source, options)
-        except DataError as error:
-            yield BadSample(place, "unreadable", error.message)
+
+    def read(file: Path, place: str) -> Annotated:
+        return _read(mapping(read_json(file)), file, place, source, options)
+
+    return image_of_each_file(source, ".json", read, expect)
 
 
-def _read(raw: Mapping[str, Any], file: Path, source: Path, options: ReadOptions) -> Annotated:
+def _read(
+    raw: Mapping[str, Any], file: Path, place: str, source: Path, options: ReadOptions
+) -> Annotated:
     marked = mapping(raw.get("markResult"))
     if not isinstance(raw.get("dataList"), list) and not isinstance(marked.get("features"), list):
         raise DataError("neither 'dataList' nor 'markResult.features': no annotation JSON")
@@ -93,7 +92,7 @@ def _read(raw: Mapping[str, Any], file: Path, source: Path, options: ReadOptions
     return Annotated(
         _image_names(raw, file, source),
         stated_size(info.get("width"), info.get("height")),
-        place_in(source, file),
+        place,
         tuple(gathered.objects),
         tuple(gathered.refusals),
         file.parent,

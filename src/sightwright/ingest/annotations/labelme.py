@@ -37,7 +37,7 @@ from sightwright.ingest.annotations.found import (
     stated_size,
     text,
 )
-from sightwright.ingest.annotations.source_files import annotation_files, place_in, read_json
+from sightwright.ingest.annotations.source_files import image_of_each_file, read_json
 
 _FEWEST = {
     "polygon": 3, "rectangle": 2, "oriented_rectangle": 4, "circle": 2, "line": 2, "linestrip": 2,
@@ -49,14 +49,11 @@ def read_labelme(
     source: Path, options: ReadOptions, expect: Expect = expect_nothing
 ) -> Iterator[Annotated | BadSample]:
     """The image of one file, or of every `.json` of a folder."""
-    files = annotation_files(source, ".json")
-    expect(len(files))
-    for file in files:
-        place = place_in(source, file)
-        try:
-            yield _read(mapping(read_json(file)), file, place, options)
-        except DataError as error:
-            yield BadSample(place, "unreadable", error.message)
+
+    def read(file: Path, place: str) -> Annotated:
+        return _read(mapping(read_json(file)), file, place, options)
+
+    return image_of_each_file(source, ".json", read, expect)
 
 
 def _read(raw: Mapping[str, Any], file: Path, place: str, options: ReadOptions) -> Annotated:

@@ -1,10 +1,12 @@
 """The files that annotations stand in: found, bounded, and read strictly."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from sightwright import canonical
 from sightwright.errors import DataError
+from sightwright.ingest.annotations.found import Annotated, BadSample, Expect
 from sightwright.ingest.sources import find_files, printable
 
 # The largest public set (LVIS, train) has 1.2 GB in one file; an image's own file may hold the
@@ -27,6 +29,26 @@ def place_in(source: Path, file: Path) -> str:
     if file == source:
         return printable(file.name)
     return printable(file.relative_to(source).as_posix())
+
+
+def image_of_each_file(
+    source: Path, suffix: str, read: Callable[[Path, str], Annotated], expect: Expect
+) -> Iterator[Annotated | BadSample]:
+    """What `read` makes of each file and its place; a file that it refuses is a bad sample.
+
+    Raises:
+        DataError: nothing there.
+    """
+    files = annotation_files(source, suffix)
+    expect(len(files))
+    for file in files:
+        place = place_in(source, file)
+        try:
+            image = read(file, place)
+        except DataError as error:
+            yield BadSample(place, "unreadable", error.message)
+        else:
+            yield image
 
 
 def read_bounded(path: Path, most_bytes: int = MAX_FILE_BYTES) -> bytes:

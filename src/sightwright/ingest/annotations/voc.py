@@ -36,7 +36,7 @@ from sightwright.ingest.annotations.found import (
     turned_box,
 )
 from sightwright.ingest.annotations.safe_xml import Element, read_elements
-from sightwright.ingest.annotations.source_files import annotation_files, place_in
+from sightwright.ingest.annotations.source_files import image_of_each_file
 
 _UNSET = ("", "0", "unspecified", "false")
 
@@ -45,17 +45,14 @@ def read_voc(
     source: Path, options: ReadOptions, expect: Expect = expect_nothing
 ) -> Iterator[Annotated | BadSample]:
     """The image of one file, or of every `.xml` of a folder."""
-    files = annotation_files(source, ".xml")
-    expect(len(files))
-    for file in files:
-        place = place_in(source, file)
-        try:
-            root = next(read_elements(file, "annotation", 0), None)
-            if root is None:
-                raise DataError("no <annotation>: not a file of VOC's")
-            yield _image(root, file, place, options)
-        except DataError as error:
-            yield BadSample(place, "unreadable", error.message)
+
+    def read(file: Path, place: str) -> Annotated:
+        root = next(read_elements(file, "annotation", 0), None)
+        if root is None:
+            raise DataError("no <annotation>: not a file of VOC's")
+        return _image(root, file, place, options)
+
+    return image_of_each_file(source, ".xml", read, expect)
 
 
 def _image(root: Element, file: Path, place: str, options: ReadOptions) -> Annotated:
