@@ -278,7 +278,7 @@ def _clipped(geometry: Polygon | Line, window: Box) -> Geometry | None:
 
     shape = _shape(geometry)
     if not shape.is_valid:
-        shape = shapely.make_valid(shape)
+        shape = without_crossings(shape)
     cut = shapely.intersection(shape, _shape(window))
     parts = [part for part in _parts(cut) if part.geom_type == _SHAPELY_NAME[geometry.kind]]
     if not parts:
@@ -291,6 +291,16 @@ def _clipped(geometry: Polygon | Line, window: Box) -> Geometry | None:
     if largest.area < _MIN_AREA_PX:
         return None
     return canonical(Polygon(_points(cast("Any", largest).exterior.coords)))
+
+
+def without_crossings(shape: "BaseGeometry", **how: Any) -> "BaseGeometry":
+    """A shape that does not cross itself, over the same points; `how` as `shapely.make_valid`."""
+    import numpy as np
+    import shapely
+
+    # GEOS divides by the tiniest of coordinates, and sets the flag that numpy would warn of.
+    with np.errstate(all="ignore"):
+        return shapely.make_valid(shape, **how)
 
 
 _SHAPELY_NAME: dict[Kind, str] = {"poly": "Polygon", "line": "LineString"}

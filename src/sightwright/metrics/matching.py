@@ -21,7 +21,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sightwright.geometry import Box, Geometry, Line, bounds
+from sightwright.geometry import (
+    Box,
+    Geometry,
+    Line,
+    bounds,
+    without_crossings,
+)
 from sightwright.metrics.rows import best_pairs
 
 THRESHOLDS: tuple[float, ...] = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
@@ -145,7 +151,7 @@ def _shapes(
     for index in np.flatnonzero(wanted).tolist():
         polygon = shapely.Polygon(shapes[index].points)
         if not polygon.is_valid:
-            polygon = shapely.make_valid(polygon, method="structure", keep_collapsed=False)
+            polygon = without_crossings(polygon, method="structure", keep_collapsed=False)
         made[index] = polygon
     return made, np.nan_to_num(shapely.area(made))
 

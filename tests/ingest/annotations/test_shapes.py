@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sightwright.geometry import (
@@ -162,11 +162,22 @@ def test_repair_keeps_one_piece_without_holes() -> None:
 
 
 NUMBER = st.floats(-40, 160)
+# Repairing it divides by the tiniest of floats.
+TINY = [
+    (2.2e-309, 2.0),
+    (1.0, -1.0),
+    (0.0, -1.4e-45),
+    (0.0, 0.0),
+    (1.2e-175, -1.0),
+    (1.0, -1.0),
+    (0.0, 0.0),
+]
 POINTS = st.lists(st.tuples(NUMBER, NUMBER), min_size=3, max_size=9)
 
 
 @settings(deadline=None)
 @given(POINTS, st.sampled_from([SAME, HALF]), st.booleans())
+@example(TINY, SAME, False)
 def test_what_is_written_is_whole_inside_and_valid(
     points: list[tuple[float, float]], matrix: Matrix, is_line: bool
 ) -> None:

@@ -22,6 +22,7 @@ from sightwright.geometry import (
     faults,
     transform,
     with_points,
+    without_crossings,
 )
 
 LARGEST_PART, REPAIRED, CLIPPED = "largest-part", "self-crossing-repaired", "clipped"
@@ -111,7 +112,7 @@ def repaired(polygon: Polygon) -> Polygon | None:
     """The largest part of a ring that crosses itself, without holes; None where none has area."""
     import shapely
 
-    valid = shapely.make_valid(shapely.Polygon(polygon.points))
+    valid = without_crossings(shapely.Polygon(polygon.points))
     pieces = [part for part in _flat(valid) if part.geom_type == "Polygon"]
     if not pieces:
         return None
