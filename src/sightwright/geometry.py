@@ -300,7 +300,7 @@ def without_crossings(shape: "BaseGeometry", **how: Any) -> "BaseGeometry":
 
     # GEOS divides by the tiniest of coordinates, and sets the flag that numpy would warn of.
     with np.errstate(all="ignore"):
-        return shapely.make_valid(shape, **how)
+        return cast("BaseGeometry", shapely.make_valid(shape, **how))
 
 
 _SHAPELY_NAME: dict[Kind, str] = {"poly": "Polygon", "line": "LineString"}
