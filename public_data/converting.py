@@ -50,7 +50,7 @@ def convert(public: PublicSet, arguments: list[str] | None = None) -> None:
     given = parser(public).parse_args(arguments)
     source = given.annotations or public.annotations(given.split)
     images = given.images or public.images(given.split)
-    limit = given.max_samples or (10 if given.test else None)
+    limit = 10 if given.test and given.max_samples is None else given.max_samples
     options = ["--format", public.format, "--images", str(images), "--mode", "lenient"]
     options += ["--out", str(given.out or public.out / folder_name(given))]
     options += ["--val-ratio", "0" if given.split == "train" else "1"]

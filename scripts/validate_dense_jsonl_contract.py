@@ -36,6 +36,8 @@ if __name__ == "__main__":
     parser.add_argument("--jsonl", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=100, help="first lines to check; 0: all")
     given = parser.parse_args()
+    if given.limit < 0:
+        parser.error("--limit is 0 or more")
     try:
         print(f"OK: {check(given.jsonl, given.limit)} records")
     except DataError as error:

@@ -2,6 +2,7 @@ import math
 from itertools import pairwise
 
 import pytest
+import shapely
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -186,6 +187,9 @@ def test_faults_of_place() -> None:
     assert faults(Box(0, 0, 10, 5), 10, 5) == []
     assert faults(Box(0, 0, 10.5, 5), 10, 5) == ["(10.5, 0) and 1 more outside the image of 10x5"]
     assert faults(Line(((-1, 0), (4, 4))), 10, 5) == ["(-1, 0) outside the image of 10x5"]
+    # To six digits it would lie on the border.
+    (hair,) = faults(Line(((0, 0), (1920.0004, 0.0))), 1920, 5)
+    assert hair == "(1920.0004, 0) outside the image of 1920x5"
     assert len(faults(Box(12, 0, 11, 5), 10, 5)) == 2
 
 
@@ -282,6 +286,16 @@ WINDOW = Box(0, 0, 10, 10)
         (Line(((-5, 5), (0, 10), (-5, 15))), None),
         # Of the two stretches inside, the longer.
         (Line(((1, 5), (20, 5), (20, 8), (6, 8))), Line(((1, 5), (10, 5)))),
+        # Where a line crosses itself, or turns back upon itself, it goes on.
+        (
+            Line(((0, 5), (6, 5), (6, 2), (4, 2), (4, 8), (20, 8))),
+            Line(((0, 5), (6, 5), (6, 2), (4, 2), (4, 8), (10, 8))),
+        ),
+        (Line(((1, 5), (6, 5), (1, 5), (1, 15))), Line(((1, 5), (6, 5), (1, 5), (1, 10)))),
+        # It leaves at a point of its own, and comes back there: two stretches, one as long.
+        (Line(((2, 2), (10, 5), (12, 5), (10, 5), (2, 8))), Line(((2, 2), (10, 5)))),
+        # Along the border it is inside.
+        (Line(((-5, 10), (5, 10))), Line(((0, 10), (5, 10)))),
         (
             Polygon(((-5, 2), (5, 2), (5, 8), (-5, 8))),
             Polygon(((0, 2), (5, 2), (5, 8), (0, 8))),
@@ -329,6 +343,14 @@ def test_what_is_clipped_lies_inside_and_is_no_more(shape: Geometry) -> None:
     again = clip(found, WINDOW)
     assert again is not None
     assert area(again) == pytest.approx(area(found), abs=1e-6)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(-20, 20), st.floats(-20, 20)), min_size=2, max_size=2))
+def test_a_stretch_is_cut_as_shapely_cuts_it(points: list[tuple[float, float]]) -> None:
+    wanted = shapely.intersection(shapely.LineString(points), shapely.box(0, 0, 10, 10)).length
+    found = clip(Line(tuple(points)), WINDOW)
+    assert (length(found.points) if found else 0) == pytest.approx(wanted, abs=1e-9)
 
 
 @given(good_shapes)

@@ -88,6 +88,14 @@ def test_a_summary_alone() -> None:
     assert read_inspection_record({**value, "objects": []}) == record
 
 
+def test_a_record_is_not_named_by_a_whole_data_url() -> None:
+    first, second = (
+        InspectionRecord("", f"data:image/png;base64,{text * 100_000}", 9, 9) for text in "AB"
+    )
+    assert len(first.key) < 40
+    assert first.key == InspectionRecord("", first.image, 9, 9).key != second.key
+
+
 def test_kinds_of_lines_are_told_apart() -> None:
     assert is_inspection(GOOD)
     assert not is_inspection({"messages": [], "width": 3})
@@ -112,6 +120,7 @@ def test_kinds_of_lines_are_told_apart() -> None:
         ({"width": -5}, "width"),
         ({"width": 10.5}, "width"),
         ({"width": True}, "width"),
+        ({"width": 10**400}, "and must be the image's in whole pixels"),
         ({"height": "80"}, "height"),
         ({"summary": " "}, "'summary' is a non-empty text"),
         ({"summary": 3}, "'summary' is a non-empty text"),

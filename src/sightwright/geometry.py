@@ -201,17 +201,23 @@ def faults(geometry: Geometry, width: int | None = None, height: int | None = No
         if outside:
             x, y = outside[0]
             more = f" and {len(outside) - 1} more" if len(outside) > 1 else ""
-            found.append(f"({x:g}, {y:g}){more} outside the image of {width}x{height}")
+            where = f"({_told(x)}, {_told(y)}){more}"
+            found.append(f"{where} outside the image of {width}x{height}")
     return found
+
+
+def _told(value: float) -> str:
+    """10.0 is told as 10, and 1920.0004 not as 1920, which may be the image's width."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def _shape_faults(geometry: Geometry) -> Iterator[str]:
     match geometry:
         case Box(x1, y1, x2, y2):
             if not (x1 < x2 and y1 < y2):
-                yield (
-                    f"bbox_2d [{x1:g}, {y1:g}, {x2:g}, {y2:g}] is not left < right and top < bottom"
-                )
+                numbers = ", ".join(map(_told, (x1, y1, x2, y2)))
+                yield f"bbox_2d [{numbers}] is not left < right and top < bottom"
         case Polygon(points):
             if len(set(points)) < MIN_POINTS["poly"]:
                 yield f"poly has {len(set(points))} different points, and needs 3"
@@ -270,25 +276,60 @@ def clip(geometry: Geometry, window: Box) -> Geometry | None:
             min(box.x2, window.x2), min(box.y2, window.y2),
         )  # fmt: skip
         return clipped if clipped.x1 < clipped.x2 and clipped.y1 < clipped.y2 else None
-    return _clipped(geometry, window)
+    return _line_within(geometry, window) if isinstance(geometry, Line) else _cut(geometry, window)
 
 
-def _clipped(geometry: Polygon | Line, window: Box) -> Geometry | None:
+def _line_within(line: Line, window: Box) -> Geometry | None:
+    """Walked from point to point, for an intersection by shapely parts a line where it crosses
+    itself."""
+    parts: list[list[Point]] = []
+    goes_on = False
+    for start, end in pairwise(line.points):
+        shares = _shares_within(start, end, window)
+        if shares is not None:
+            if not (goes_on and shares[0] == 0):
+                parts.append([_on_the_way(start, end, shares[0], window)])
+            parts[-1].append(_on_the_way(start, end, shares[1], window))
+        goes_on = shares is not None and shares[1] == 1
+    longest: Points = max(map(tuple, parts), key=length, default=())
+    return canonical(Line(longest)) if length(longest) > 0 else None
+
+
+def _shares_within(start: Point, end: Point, window: Box) -> tuple[float, float] | None:
+    """The shares of the way from start to end at which it enters a window and leaves it (Liang
+    and Barsky, 1984); None where no length of it lies inside."""
+    enters, leaves = 0.0, 1.0
+    for here, there, low, high in (
+        (start[0], end[0], window.x1, window.x2),
+        (start[1], end[1], window.y1, window.y2),
+    ):
+        if here == there:
+            if not low <= here <= high:
+                return None
+            continue
+        first, last = sorted(((low - here) / (there - here), (high - here) / (there - here)))
+        enters, leaves = max(enters, first), min(leaves, last)
+    return (enters, leaves) if enters < leaves else None
+
+
+def _on_the_way(start: Point, end: Point, share: float, window: Box) -> Point:
+    if share in (0, 1):
+        return end if share else start
+    x, y = (a + (b - a) * share for a, b in zip(start, end, strict=True))
+    # What lies on the border lies there to the last bit.
+    return min(max(x, window.x1), window.x2), min(max(y, window.y1), window.y2)
+
+
+def _cut(polygon: Polygon, window: Box) -> Geometry | None:
     import shapely
 
-    shape = _shape(geometry)
+    shape = _shape(polygon)
     if not shape.is_valid:
         shape = without_crossings(shape)
     cut = shapely.intersection(shape, _shape(window))
-    parts = [part for part in _parts(cut) if part.geom_type == _SHAPELY_NAME[geometry.kind]]
-    if not parts:
-        return None
-    if isinstance(geometry, Line):
-        longest = max(parts, key=lambda part: part.length)
-        points = _points(longest.coords)
-        return canonical(Line(points)) if length(points) > 0 else None
-    largest = max(parts, key=lambda part: part.area)
-    if largest.area < _MIN_AREA_PX:
+    parts = [part for part in _parts(cut) if part.geom_type == "Polygon"]
+    largest = max(parts, key=lambda part: part.area, default=None)
+    if largest is None or largest.area < _MIN_AREA_PX:
         return None
     return canonical(Polygon(_points(cast("Any", largest).exterior.coords)))
 
@@ -303,9 +344,6 @@ def without_crossings(shape: "BaseGeometry", **how: Any) -> "BaseGeometry":
         return cast("BaseGeometry", shapely.make_valid(shape, **how))
 
 
-_SHAPELY_NAME: dict[Kind, str] = {"poly": "Polygon", "line": "LineString"}
-
-
 def _parts(shape: "BaseGeometry") -> "list[BaseGeometry]":
     pieces: list[BaseGeometry] = []
     for piece in getattr(shape, "geoms", [shape]):
@@ -317,11 +355,9 @@ def _points(coordinates: Any) -> Points:
     return tuple((float(x), float(y)) for x, y in coordinates)
 
 
-def _shape(geometry: Geometry) -> "BaseGeometry":
+def _shape(geometry: Box | Polygon) -> "BaseGeometry":
     import shapely
 
-    if isinstance(geometry, Line):
-        return shapely.LineString(geometry.points)
     return shapely.Polygon(geometry.points)
 
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 from sightwright.errors import DataError
 from sightwright.geometry import KINDS, MIN_POINTS, Box, Geometry, Kind, Line, Polygon
 
-# No image is so large; and the area of what lies farther away may be no float.
-_FARTHEST = 1e9
+FARTHEST = 1e9
+"""No image is so large; and the area of what lies farther away may be no float."""
 
 
 def read_geometry(raw: Mapping[str, Any]) -> Geometry:
@@ -49,7 +49,7 @@ def _flat_numbers(value: object, key: str) -> list[float]:
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise DataError(f"{key!r} holds {number!r}, which is no number")
         # Not by `isfinite`: a whole number may be too large to become a float.
-        if not -_FARTHEST < number < _FARTHEST:
+        if not -FARTHEST < number < FARTHEST:
             raise DataError(f"{key!r} holds {number}, which is no place in an image")
     return cast("list[float]", entries)
 

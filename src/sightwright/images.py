@@ -37,6 +37,8 @@ _FETCHES_AT_ONCE = 8
 
 _ORIENTATION = 0x0112
 _TURNED_ORIENTATIONS = (5, 6, 7, 8)
+# A text of a PNG, in hexadecimal under three lines of a head: as ImageMagick writes it.
+_EXIF_AS_TEXT = "Raw profile type exif"
 # As Pillow looks for it where EXIF says nothing.
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 
@@ -159,6 +161,8 @@ def _orientation(image: object) -> int:
     # `image.getexif()` decodes a whole PNG in search of a late chunk; the header is enough here.
     # (A TIFF has no such entry: Pillow turns its size itself.)
     exif, stored = Exif(), image.info.get("exif")
+    if stored is None and isinstance(text := image.info.get(_EXIF_AS_TEXT), str):
+        stored = bytes.fromhex("".join(text.split("\n")[3:]))
     if isinstance(stored, bytes):
         exif.load(stored)
     if _ORIENTATION in exif:

@@ -10,6 +10,7 @@ exactly one of `bbox_2d`, `poly`, `line`; `quad` is read as a `poly` of four poi
 without objects has a summary.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from sightwright.errors import DataError
 from sightwright.geometry import Geometry, faults
 from sightwright.geometry_json import flat, read_geometry
 from sightwright.records import joined, local_path, read_meta
+
+MOST_SIDE_PX = 10**9
+"""No image has a longer side; the arithmetic with one of hundreds of digits has no float."""
 
 _RECORD_KEYS = ("id", "images", "objects", "width", "height", "summary", "meta", "metadata")
 _OBJECT_KEYS = ("desc", "bbox_2d", "poly", "line", "quad", "poly_points", "line_points")
@@ -39,7 +43,7 @@ _UNTIDY = {
 }
 
 _Filled = Annotated[str, Meta(min_length=1)]
-_Size = Annotated[int, Meta(ge=1)]
+_Size = Annotated[int, Meta(ge=1, le=MOST_SIDE_PX)]
 _BoxNumbers = Annotated[list[float], Meta(min_length=4, max_length=4)]
 _QuadNumbers = Annotated[list[float], Meta(min_length=8, max_length=8)]
 _PolyNumbers = Annotated[
@@ -110,8 +114,12 @@ class InspectionRecord:
 
     @property
     def key(self) -> str:
-        """What names the record: its id, or its image."""
-        return self.id or self.image
+        """What names the record: its id, or its image; a data URL, as long as its file, by its
+        digest."""
+        if self.id or not self.image.startswith("data:"):
+            return self.id or self.image
+        digest = hashlib.sha256(self.image.encode("utf-8", "surrogatepass")).hexdigest()
+        return f"data:{digest[:16]}"
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -214,7 +222,7 @@ def _check_keys(raw: Mapping[str, Any], problems: list[DataError]) -> None:
 
 def _side(raw: Mapping[str, Any], key: str, problems: list[DataError]) -> int:
     value = raw.get(key)
-    if type(value) is int and value > 0:
+    if type(value) is int and 0 < value <= MOST_SIDE_PX:
         return value
     said = "missing" if key not in raw else f"{value!r}"
     problems.append(

@@ -43,6 +43,9 @@ def page(text: str) -> PageText:
         ("x", None),
         ("x", True),
         ("x", "-"),
+        ("item 1", "①"),
+        ("area 52", "5²"),
+        ("፩ ፪ 2017", 2017),
     ],
 )
 def test_it_is_there(printed: str, value: object) -> None:
@@ -61,6 +64,10 @@ def test_it_is_there(printed: str, value: object) -> None:
         ("", "anything"),
         ("", 7),
         ("98765432109876543210987654321098765432", 9),
+        ("x", "①"),
+        ("x", "፩"),
+        ("x", Number("1e999999")),
+        ("7", Number("1e9999999999")),
     ],
 )
 def test_it_is_not(printed: str, value: object) -> None:

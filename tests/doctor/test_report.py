@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightwright.doctor.report import histogram, spread, to_json
+from sightwright.doctor.report import histogram, to_json
 
 from .conftest import examined, page, write
 
@@ -23,11 +23,6 @@ def test_a_histogram_holds_everything_once(counts: dict[int, int]) -> None:
     assert all(a[1] + 1 == b[0] for a, b in pairwise(steps))
     for low, high, count in steps:
         assert count == sum(n for number, n in counts.items() if low <= number <= high)
-
-
-def test_a_spread_is_by_nearest_rank() -> None:
-    assert spread({1: 1, 2: 1, 3: 1, 100: 1}) == {"min": 1, "p50": 2, "p95": 100, "max": 100}
-    assert spread({}) == {}
 
 
 def test_the_facts(tmp_path: Path, photos: Callable[..., dict[str, Any]]) -> None:

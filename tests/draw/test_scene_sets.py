@@ -17,6 +17,7 @@ from sightwright.draw.scene_sets import (
     verdict_of,
 )
 from sightwright.draw.scenes import draw_scene
+from sightwright.errors import DataError
 from sightwright.inspection_records import read_inspection_record
 from sightwright.records import read_chat_record
 from sightwright.tasks.verdict import VerdictTask
@@ -60,10 +61,11 @@ def test_held_out_scenes_are_others(tmp_path: Path) -> None:
     assert not {scene.drawn for scene in held} & {scene.drawn for scene in taught}
     assert held[-1].record.id > "bbu-00000028"
     every = [draw_scene(seed, "bbu", parts=("screw",), most=1, cells=4) for seed in range(400)]
-    with pytest.raises(ValueError, match="only 0 of 2 scenes are unlike those given"):
+    with pytest.raises(DataError, match="only 0 of 2 scenes are unlike those given") as error:
         draw_scenes(
             2, 400, tmp_path, parts=("screw",), most=1, cells=4, domain="bbu", apart_from=every
         )
+    assert error.value.remedy == "draw fewer to learn from, or allow more parts or cells"
 
 
 def test_a_groups_verdict_follows_from_its_pictures() -> None:

@@ -20,3 +20,18 @@ def test_captions_stay_in_their_cells() -> None:
     # The gap between the two cells is paper.
     assert {sheet.getpixel((74, y)) for y in range(sheet.height)} == {(255, 255, 255)}
     assert any(sheet.getpixel((x, 20)) != (255, 255, 255) for x in range(10, 70))
+
+
+def test_a_caption_of_several_lines_is_broken_at_its_spaces() -> None:
+    picture = Image.new("RGB", (200, 50), "red")
+    words = "rotate, scale, gamma, color_jitter, resize_by_scale, expand_to_fit_affine"
+    sheet = laid_out([picture], [words], lines=2)
+    assert sheet.size == (220, 50 + 2 * 14 + 10 + 20)
+
+    def ink(top: int) -> int:
+        rows = sheet.crop((10, top, 210, top + 14)).convert("L")
+        return sum(level < 200 for level in rows.tobytes())
+
+    assert ink(10) > 50 and ink(24) > 50
+    short = laid_out([picture], ["rotate"], lines=2)
+    assert set(short.crop((10, 26, 210, 48)).tobytes()) == {255}

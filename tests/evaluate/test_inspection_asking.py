@@ -95,6 +95,8 @@ def test_a_yaml_says_how(tmp_path: Path) -> None:
     assert isinstance(how.task, DenseTask)
     assert (how.task.norm, how.task.prompt.user) == ("norm100", "Find all.")
     assert (how.pixels, how.max_tokens) == (PixelPolicy(1024, 4096), 321)
+    smaller = decide(InspectionWishes(config=path, max_pixels=2048), KNOWN, OWN, [BOXED])
+    assert smaller.pixels == PixelPolicy(1024, 2048)
     as_summary = decide(InspectionWishes(kind="summary", config=path), None, OWN, [SUMMED])
     assert isinstance(as_summary.task, SummaryTask)
     with pytest.raises(ConfigError, match="verdict is asked for"):

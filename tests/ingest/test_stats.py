@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,12 @@ def test_quantiles_are_numbers_that_were_seen(numbers: list[int], median: int, m
         spread.add(number)
     assert (spread.quantile(0.5), spread.quantile(1.0)) == (median, most)
     assert spread.value()["min"] == min(numbers)
+
+
+def test_a_spread_is_by_nearest_rank() -> None:
+    counts = Counter({1: 1, 2: 1, 3: 1, 100: 1})
+    assert Spread(counts).value() == {"min": 1, "p50": 2, "p95": 100, "max": 100}
+    assert Spread().value() == {}
 
 
 def test_an_empty_file_has_no_numbers(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Facts D81 to D85: what the summary of a BBU or RRU photograph may hold."""
 
 import json
+import time
 from typing import Any
 
 import jsonschema
@@ -99,6 +100,14 @@ def test_what_is_built_from_objects_is_good(name: Any) -> None:
     descs = [f"类别={category}", "类别=标签,可读性=不可读", "类别=标签,文本=5G"]
     objects = [DenseObject(desc, Box(0, 0, 1, 1)) for desc in descs]
     assert summary_problems(summary_text(build_summary(name, objects))) == []
+
+
+def test_a_crowd_of_entries_costs_no_more_than_its_length() -> None:
+    entries = [{"类别": "标签", "文本": {"5G": 1}}] * 30_000
+    summary = json.dumps(BBU | {"统计": entries}, ensure_ascii=False)
+    started = time.perf_counter()
+    assert summary_problems(summary) == ["the summary: 标签 in two entries of 统计"]
+    assert time.perf_counter() - started < 5
 
 
 def test_only_the_first_faults_are_told() -> None:

@@ -1,5 +1,6 @@
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -139,6 +140,11 @@ def test_a_shape_is_in_its_one_spelling_on_the_grid_too() -> None:
             Polygon(((4000, 400), (4000, 400.5), (2000, 2400))),
             '"poly": [[999, 100], [1000, 100], [500, 600], [499, 600]]',
         ),
+        # From corner to corner there is no room beside it, but for its own inside.
+        (
+            Polygon(((0, 0), (4000, 4000), (3999.5, 4000))),
+            '"poly": [[0, 0], [1000, 1000], [999, 1000]]',
+        ),
     ],
 )
 def test_what_is_too_thin_for_the_grid_is_one_step_wide_and_named(
@@ -150,6 +156,17 @@ def test_what_is_too_thin_for_the_grid_is_one_step_wide_and_named(
     parsed = TASK.parse(TASK.target(thin), 4000, 4000)
     assert not parsed.wrong
     assert len(parsed.objects) == 2
+
+
+def test_a_sliver_whose_sides_come_to_cross_on_the_grid_stays_a_sliver() -> None:
+    # 3 px wide and 1720 px long; its ring on the grid is a figure of eight of no net area.
+    sliver = Polygon(((1000.84, 1807.89), (2513.53, 2630.78), (2509.53, 2628.79), (1002.59, 1811)))
+    thin = record(("x", sliver), size=(4000, 3000))
+    assert TASK.target(thin) == (
+        '{"object_1": {"desc": "x", "poly": [[250, 603], [628, 877], [627, 876], [251, 604]]}}'
+    )
+    assert TASK.written(thin).widened == ()
+    assert not TASK.parse(TASK.target(thin), 4000, 3000).wrong
 
 
 @pytest.mark.parametrize(
@@ -477,6 +494,8 @@ def test_a_header_of_the_runs_own_format_is_known_whatever_it_says() -> None:
     task = photograph_task("dense", TASK.prompt, asking)
     assert isinstance(task, DenseTask)
     assert task.header == "任务 DETECTION/BBU"
+    spaced = replace(task, header=f" {task.header} ", header_format=" 任务 {task}/{domain} ")
     for line, right in (("任务 DETECTION/BBU", True), ("任务 DETECTION/RRU", False)):
-        parsed = task.parse(f"{line}\n{{}}", 10, 10)
-        assert (parsed.error, parsed.header_right) == (None, right)
+        for each in (task, spaced):
+            parsed = each.parse(f"{line}\n{{}}", 10, 10)
+            assert (parsed.error, parsed.header_right) == (None, right)

@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from sightwright.errors import ConfigError
+from sightwright.metrics.header import DEFAULT_FORMAT, header_line
 from sightwright.tasks.domains import DOMAINS, VALUES
-from sightwright.tasks.header import DEFAULT_FORMAT, header_line
 from sightwright.tasks.prompts import (
     TEMPLATES,
     VERDICT_PROMPT,
     Prompt,
     Template,
     domain_of,
-    is_summary,
     prompt_of,
 )
 
@@ -109,9 +108,7 @@ def test_the_vocabulary_of_a_domain_is_told_whole() -> None:
     assert "BBU 的类别" in both and "RRU 的类别" in both
 
 
-def test_what_a_template_asks_for() -> None:
-    summaries = ["summary", "summary_bbu", "summary_rru"]
-    assert [name for name in TEMPLATES if is_summary(name)] == summaries
+def test_the_domain_of_a_template() -> None:
     found = {name: domain_of(name) for name in TEMPLATES}
     assert {name: domain.token for name, domain in found.items() if domain is not None} == {
         "target_dense_bbu": "BBU",

@@ -6,8 +6,8 @@ from sightwright import canonical
 from sightwright.errors import DataError
 from sightwright.inspection_records import InspectionRecord
 from sightwright.metrics.fields import Counts
+from sightwright.metrics.header import DEFAULT_FORMAT
 from sightwright.records import ImageRef, Message, Text
-from sightwright.tasks.header import DEFAULT_FORMAT
 from sightwright.tasks.prompts import Prompt, prompt_of
 from sightwright.tasks.summary import SummaryTask, says_irrelevant
 

@@ -83,6 +83,11 @@ def test_there_is_no_third_verdict(word: str) -> None:
     assert "third" in TASK.parse(f"Verdict: 不通过\nReason: 照片不清，{word}").error
 
 
+def test_a_word_that_holds_one_is_another() -> None:
+    assert TASK.parse("Verdict: 不通过\nReason: a cable suspending from the rack").value is not None
+    assert TASK.parse("Verdict: 不通过\nReason: 照片不清，pending。").value is None
+
+
 def test_an_answer_that_was_cut_gives_no_verdict() -> None:
     mark = TASK.mark(FAILS, FAILS.text, cut=True)
     assert mark.answer is None and mark.cut and mark.false_pass
@@ -99,3 +104,13 @@ def test_a_record_without_a_verdict_is_refused_by_name(messages: Any, error: str
     with pytest.raises(DataError, match=error) as caught:
         TASK.gold(ChatRecord("g-1", messages))
     assert caught.value.where == "record 'g-1'"
+
+
+def test_a_record_without_an_id_is_named_by_its_images_in_short() -> None:
+    images = (ImageRef("a.jpg"), ImageRef("data:image/png;base64," + "A" * 100_000))
+    asked = Message("user", (*images, Text("?")))
+    with pytest.raises(DataError) as caught:
+        TASK.gold(ChatRecord("", (asked,)))
+    assert caught.value.where is not None
+    assert caught.value.where.startswith("record 'a.jpg, data:image/png;base64,AAA")
+    assert len(caught.value.where) < 120

@@ -8,7 +8,7 @@ import typer
 
 from sightwright.cli.counts import counted
 from sightwright.cli.page_options import Ocr, OcrLanguage, Workers
-from sightwright.cli.paths import file_option, folder_option, given_path
+from sightwright.cli.paths import file_option, folder_option, given_path, make_output_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,6 +94,8 @@ def doctor(
     setup = _setup(run, config, max_pixels, min_text, min_object, group_by or [])
     setup = _with_ocr(setup, ocr, ocr_language)
     num_workers = workers or len(os.sched_getaffinity(0))
+    if out is not None:
+        make_output_folder(out)
     found = diagnose(
         _splits(files, against or []), setup, num_workers=num_workers, most_listed=list_most
     )
@@ -157,6 +159,7 @@ def _splits(files: "Sequence[Path]", against: "Sequence[Path]") -> "list[Split]"
     """
     from sightwright.doctor.corpus import Split
     from sightwright.errors import DataError
+    from sightwright.ingest.sources import printable
 
     every = [*files, *against]
     resolved = [file.resolve() for file in every]
@@ -164,7 +167,8 @@ def _splits(files: "Sequence[Path]", against: "Sequence[Path]") -> "list[Split]"
         raise DataError(f"given twice: {', '.join(twice)}", remedy="give each file once")
     stems = [file.stem for file in every]
     names = [
-        file.stem if stems.count(file.stem) == 1 else str(file.with_suffix("")) for file in every
+        printable(file.stem if stems.count(file.stem) == 1 else file.with_suffix(""))
+        for file in every
     ]
     if not against:
         return [Split(name, (file,)) for name, file in zip(names, files, strict=True)]

@@ -73,7 +73,7 @@ def show(
     """
     settings = _settings(config, model, max_pixels, augment)
     if out.suffix.lower() not in _PICTURES:
-        view = _view(settings, config, augment, model, max_pixels)
+        view = _view(settings, config, file, augment, model, max_pixels)
         _write_sheet(file, out, view, limit, ids or (), as_json=json)
     elif augment:
         assert settings is not None
@@ -111,6 +111,7 @@ def _settings(
 def _view(
     settings: "Config | None",
     config: Path | None,
+    file: Path,
     augment: int,
     model: str | None,
     max_pixels: int | None,
@@ -119,7 +120,7 @@ def _view(
 
     if settings is None or config is None:
         return as_stored(model or "tiny", max_pixels)
-    return as_trained(settings, config, augment)
+    return as_trained(settings, config, file, augment)
 
 
 def _write_sheet(
@@ -206,11 +207,13 @@ def _write_versions(
 ) -> None:
     """The record that is named, else the first."""
     from sightwright import canonical
+    from sightwright.data.mixture_entries import entry_holding
     from sightwright.data.show_picture import open_first, write_picture
     from sightwright.data.show_versions import versions_of
 
     record, image = open_first(file, ids)
-    write_picture(out, versions_of(settings, augment)(image, record))
+    versions = versions_of(settings, augment, entry_holding(settings, file))
+    write_picture(out, versions(image, record))
     name = record.id or record.images[0]
     if as_json:
         typer.echo(canonical.dumps({"out": str(out), "record": name, "versions": augment}))

@@ -118,6 +118,7 @@ def evaluate(
     and predictions.jsonl for programs; of documents, for `compare` and `calibrate` too.
     """
     from sightwright.evaluate import asking, inspection, inspection_asking
+    from sightwright.ingest.sources import printable
 
     checkpoint, base = _weights(model, adapters)
     records = inspection.read_records(data, max_records)
@@ -127,7 +128,11 @@ def evaluate(
     photographs = inspection_asking.InspectionWishes(
         task.value if task else None, config, prompt, turn, max_pixels, max_tokens
     )
-    about: dict[str, object] = {"model": base, "adapters": str(checkpoint) if checkpoint else None}
+    about: dict[str, object] = {
+        "model": printable(base),
+        "adapters": printable(checkpoint) if checkpoint else None,
+        "data": printable(data),
+    }
     run = _Run(base, checkpoint, known, data, out, batch_size, dtype, device, as_json)
     pictures = html_documents if html else None
     if inspection_asking.is_inspection(photographs, known, records):
@@ -178,7 +183,7 @@ def _evaluate_documents(
         given.engine(how.pixels), records, how.task, root=given.data.parent,
         batch_size=given.batch_size, max_tokens=how.max_tokens, constrained=constrained,
     )  # fmt: skip
-    about |= {"data": str(given.data), "constrained": constrained, "batch_size": given.batch_size}
+    about |= {"constrained": constrained, "batch_size": given.batch_size}
     about |= _described(how)
     _print(found, about, as_json=given.as_json)
     if given.out is not None:
@@ -206,7 +211,7 @@ def _evaluate_photographs(
         given.engine(how.pixels), records, how.task, root=given.data.parent,
         batch_size=given.batch_size, max_tokens=how.max_tokens, with_coco=True,
     )  # fmt: skip
-    about |= {"data": str(given.data), "batch_size": given.batch_size}
+    about |= {"batch_size": given.batch_size}
     about |= evaluate_inspection.described(how, wishes.config)
     evaluate_inspection.show(found, about, as_json=given.as_json)
     if given.out is not None:

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 def described(how: "InspectionAsking", config: Path | None) -> dict[str, Any]:
     """How the model was asked, as the report says it."""
+    from sightwright.ingest.sources import printable
     from sightwright.tasks.dense import DenseTask
     from sightwright.tasks.summary import SummaryTask
 
     task = how.task
-    about: dict[str, Any] = {"config": None if config is None else str(config)}
+    about: dict[str, Any] = {"config": None if config is None else printable(config)}
     about["order"] = task.order
     match task:
         case DenseTask():

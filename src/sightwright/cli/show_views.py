@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sightwright.config.fusion import FusedSet
     from sightwright.config.schema import Config
+    from sightwright.data.encode import Arrange
     from sightwright.data.show import How
 
 
@@ -43,16 +45,18 @@ def as_stored(model: str, max_pixels: int | None) -> View:
     )
 
 
-def as_trained(config: "Config", path: Path, num_versions: int) -> View:
-    """What the run of a YAML makes of the records, and its length limit.
+def as_trained(config: "Config", path: Path, file: Path, num_versions: int) -> View:
+    """What the run of a YAML makes of the records of a file, and its length limit.
 
     Args:
+        path: of the YAML.
         num_versions: of augmentation, to be drawn of each record; 0 for none.
     """
     import sys
 
-    from sightwright.data.conversations import arrange_of, pixels_of, task_of
+    from sightwright.data.conversations import pixels_of
     from sightwright.data.encode import Encoder
+    from sightwright.data.mixture_entries import entry_holding
     from sightwright.data.show import How
     from sightwright.data.show_versions import versions_of
     from sightwright.errors import ConfigError
@@ -64,17 +68,17 @@ def as_trained(config: "Config", path: Path, num_versions: int) -> View:
         )
     folder = resolve_folder(config.model.model, config.model.model_revision)
     spec = load_vision_spec(folder, pixels_of(config, load_vision_spec(folder).pixels))
+    entry = entry_holding(config, file)
     encoder = Encoder(
         load_chat_tokenizer(folder),
         spec,
-        # Records keep their own instruction, so which one is the commonest changes nothing here.
-        arrange_of(config, task_of(config, None)),
+        _arrange(config, entry),
         max_length=sys.maxsize,
         supervise=config.template.supervise,
     )
     about = {
         "config": str(path),
-        "task": config.task.type,
+        "task": config.task.type if entry is None else f"{entry.learns}, as {entry.name}",
         "model": config.model.model,
         "pixels": f"at most {spec.pixels.max_pixels:,} an image",
     }
@@ -82,6 +86,19 @@ def as_trained(config: "Config", path: Path, num_versions: int) -> View:
         encoder,
         asks_photographs=True,
         ordering=config.custom.object_ordering_policy,
-        versions=versions_of(config, num_versions) if num_versions else None,
+        versions=versions_of(config, num_versions, entry) if num_versions else None,
     )
     return View(how, about, config.template.max_length)
+
+
+def _arrange(config: "Config", entry: "FusedSet | None") -> "Arrange":
+    """The conversation that a run, or the data set of its mixture, makes of a record."""
+    from functools import partial
+
+    from sightwright.data.conversations import arrange_of, task_of
+    from sightwright.data.mixture_entries import arrange_entry, within_limits
+
+    if entry is not None:
+        return partial(within_limits, entry, arrange_entry(config, entry))
+    # Records keep their own instruction, so which one is the commonest changes nothing here.
+    return arrange_of(config, task_of(config, None))

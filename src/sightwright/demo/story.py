@@ -51,7 +51,11 @@ class Story:
                     remedy="give another --out, or --overwrite to replace it",
                 )
             if not (self.out / mark).is_dir():
-                raise DataError("this is not the folder of a demo", where=str(self.out))
+                raise DataError(
+                    f"this is not the folder of a demo: it holds no {mark}",
+                    where=str(self.out),
+                    remedy="give another --out; only what this demo made is replaced",
+                )
             shutil.rmtree(self.out)
         self.out.mkdir(parents=True, exist_ok=True)
 

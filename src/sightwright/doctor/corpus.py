@@ -32,6 +32,7 @@ from sightwright.doctor.fingerprint import (
 )
 from sightwright.doctor.looking import DIGEST_BYTES, Looked
 from sightwright.doctor.matching import Pairs, equal_pairs, groups, near_pairs
+from sightwright.ingest.sources import printable
 
 # Distinct classes, attribute values and fields that are counted; data with more has free texts.
 MOST_NAMES = 50_000
@@ -42,7 +43,6 @@ _NOTHING = Fingerprint(
 )
 
 Ints = npt.NDArray[np.int64]
-Hashes = npt.NDArray[np.uint64]
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -272,7 +272,7 @@ class Corpus:
         """`train.jsonl:7`; the whole path where two files have that name."""
         file = self.files[self.file[record]]
         alone = [each.name for each in self.files].count(file.name) == 1
-        return f"{file.name if alone else file}:{self.line[record]}"
+        return f"{printable(file.name if alone else file)}:{self.line[record]}"
 
     def split_name(self, record: int) -> str:
         return self.splits[int(self.split[record])].name
@@ -287,7 +287,7 @@ class Corpus:
     ) -> Finding:
         """A finding about records, at the first of them."""
         record = subjects[0].record
-        place = (str(self.files[self.file[record]]), self.line[record])
+        place = (printable(self.files[self.file[record]]), self.line[record])
         return Finding(check, severity, *place, "", what, remedy, subjects=subjects)
 
     def completed(self, finding: Finding) -> Finding:

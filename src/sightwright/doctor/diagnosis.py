@@ -19,6 +19,7 @@ from sightwright.doctor.exam import Setup
 from sightwright.doctor.facts import RecordFacts
 from sightwright.doctor.finding import Finding, Severity
 from sightwright.doctor.work import ChunkJob, Counts, Examined, examine, tools_of
+from sightwright.ingest.sources import printable
 from sightwright.ingest.workers import Done, Limits, Lost, Progress, Tell, run_jobs
 
 CORPUS_CHECKS: tuple[Callable[[Corpus], Iterator[Finding]], ...] = (
@@ -69,9 +70,11 @@ class Diagnosis:
             if len(kept) < self.most_listed:
                 kept.append(finding)
                 continue
+            if finding.severity == "warning":
+                continue
             # An error takes the place of the last warning.
             weakest = max(range(len(kept)), key=lambda i: (kept[i].severity == "warning", i))
-            if finding.severity == "error" and kept[weakest].severity == "warning":
+            if kept[weakest].severity == "warning":
                 kept.pop(weakest)
                 kept.append(finding)
 
@@ -164,7 +167,7 @@ def in_order(
 def _lost(chunk: Chunk, event: Lost[ChunkJob]) -> Examined:
     """A record that ended its worker."""
     finding = Finding(
-        "images", "error", chunk.path, chunk.line, "",
+        "images", "error", printable(chunk.path), chunk.line, "",
         f"the examination {event.status.replace('-', ' ')}: {event.why}",
         "look at its images with care: one of them is hostile, or needs more memory than is lent",
     )  # fmt: skip

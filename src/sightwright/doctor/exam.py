@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,8 +15,9 @@ from sightwright.doctor.looking import Looked, look_at
 from sightwright.errors import DataError
 from sightwright.geometry import Geometry, faults
 from sightwright.geometry_json import read_geometry
+from sightwright.ingest.sources import printable
 from sightwright.ingest.words import PageWords, read_words, words_path
-from sightwright.inspection_records import InspectionRecord, is_inspection
+from sightwright.inspection_records import DenseObject, InspectionRecord, is_inspection
 from sightwright.record_formats import Record, read_any_record
 from sightwright.records import ChatRecord
 from sightwright.schema import DocumentSchema
@@ -145,6 +147,15 @@ class Exam:
         return self.record if isinstance(self.record, InspectionRecord) else None
 
     @cached_property
+    def numbered_objects(self) -> tuple[tuple[int, DenseObject], ...]:
+        """The objects of a photograph but the faulty ones, each with its number in the line."""
+        if self.inspection is None:
+            return ()
+        faulty = {shape.number for shape in self.faulty_shapes}
+        numbers = (number for number in count(1) if number not in faulty)
+        return tuple(zip(numbers, self.inspection.objects, strict=False))
+
+    @cached_property
     def id(self) -> str:
         """As written, whatever else is wrong with the line; inspection data may go by its image."""
         value = self.value
@@ -226,7 +237,7 @@ class Exam:
             shown = (Shown(picture.reference, str(self.root), "", marks, size or picture.size),)
         # One line per finding, whatever its values hold.
         told = " ".join(what.split())
-        place = (str(self.line.path), self.line.number, self.id)
+        place = (printable(self.line.path), self.line.number, self.id)
         return Finding(check, severity, *place, told, remedy, shown)
 
 
@@ -244,7 +255,3 @@ def _faulty_shape(
         return FaultyShape(number, called, None, (error.message,))
     found = faults(geometry, width, height)
     return FaultyShape(number, called, geometry, tuple(found)) if found else None
-
-
-def with_caption(shown: Shown, caption: str) -> Shown:
-    return replace(shown, caption=caption)

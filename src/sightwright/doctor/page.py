@@ -7,8 +7,9 @@ from typing import Any
 from sightwright import html, logs
 from sightwright.doctor.diagnosis import CHECKS, DEFAULT_LIMITS, Diagnosis, in_order
 from sightwright.doctor.finding import Finding, Shown
-from sightwright.doctor.report import fields, histogram, spread, to_json
+from sightwright.doctor.report import fields, histogram, to_json
 from sightwright.doctor.work import draw
+from sightwright.ingest.spread import Spread
 from sightwright.ingest.workers import Done, Limits
 
 JSON_NAME, PAGE_NAME = "doctor.json", "doctor.html"
@@ -61,7 +62,7 @@ def page(found: Diagnosis, *, num_workers: int, max_length: int | None = None) -
         "sections": [section for section in every if section.findings],
         "quiet": [section for section in every if not section.findings],
         "lengths": bars(corpus.lengths, max_length),
-        "length_spread": spread(corpus.lengths),
+        "length_spread": Spread(corpus.lengths).value(),
         "max_length": max_length,
         "sizes": bars(_whole(corpus.smallest), None),
         "fields": fields(corpus)[:_MOST_FIELDS],

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cached_property
 
 from sightwright.canonical import Number
@@ -101,11 +101,14 @@ class PageText:
 
     def _has_amount(self, value: float) -> bool:
         try:
-            amount = Decimal(value.spelling if isinstance(value, Number) else repr(value))
-        except InvalidOperation:
-            return True
-        # A rate may be printed in per cent; nothing is often printed as a dash, or not at all.
-        return amount == 0 or not {abs(amount), abs(amount) * 100}.isdisjoint(self._amounts)
+            amount = abs(Decimal(value.spelling if isinstance(value, Number) else repr(value)))
+            # A rate may be printed in per cent.
+            wanted = {amount, amount * 100}
+        except ArithmeticError:
+            # Beyond what Decimal counts: no page has so many digits.
+            return False
+        # Nothing is often printed as a dash, or not at all.
+        return amount == 0 or not wanted.isdisjoint(self._amounts)
 
     def _has_text(self, value: str) -> bool:
         wanted = squeezed(value)
@@ -126,17 +129,17 @@ class PageText:
 
 def _readings(text: str) -> Iterator[Decimal]:
     """What printed digits may mean: the last mark parts decimals, or thousands like the others."""
-    text = text.strip().strip(".,'’ ")
-    if sum(map(str.isdigit, text)) > _MOST_DIGITS:
+    text = unicodedata.normalize("NFKC", text).strip().strip(".,'’ ")
+    if sum(map(str.isdecimal, text)) > _MOST_DIGITS:
         return
-    digits = "".join(filter(str.isdigit, text))
+    digits = "".join(filter(str.isdecimal, text))
     if not digits:
         return
     yield Decimal(digits)
     marks = [i for i, character in enumerate(text) if character in ".,"]
     if marks:
-        decimals = "".join(filter(str.isdigit, text[marks[-1] :]))
-        whole = "".join(filter(str.isdigit, text[: marks[-1]]))
+        decimals = "".join(filter(str.isdecimal, text[marks[-1] :]))
+        whole = "".join(filter(str.isdecimal, text[: marks[-1]]))
         yield Decimal(f"{whole or 0}.{decimals or 0}")
 
 
@@ -148,7 +151,7 @@ def _dates_at(words: Sequence[str]) -> Iterator[date]:
     month: int | None = None
     for word in words:
         for token in re.findall(r"[^\W\d_]+|\d+", word.casefold()):
-            if token.isdigit():
+            if token.isdecimal():
                 numbers += _date_numbers(token)
             elif month is None:
                 month = _LONG_MONTHS.get(token) or _MONTHS.get(token[:4]) or _MONTHS.get(token[:3])

@@ -1,6 +1,5 @@
 """A diagnosis in numbers: for JSON, for the page, for the console. Nothing in it tells the time."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,8 @@ from sightwright.doctor.checks.leakage import layouts
 from sightwright.doctor.corpus import Corpus
 from sightwright.doctor.diagnosis import CHECKS, Diagnosis
 from sightwright.doctor.finding import SEVERITIES
+from sightwright.ingest.sources import printable
+from sightwright.ingest.spread import Spread
 
 # Rows of a table of names; the others are counted.
 MOST_ROWS = 40
@@ -23,11 +24,12 @@ def to_json(found: Diagnosis) -> dict[str, Any]:
         "ok": not found.total("error"),
         "records": corpus.num_records,
         "splits": [
-            {"name": split.name, "files": [str(file) for file in split.files], "records": count}
+            {"name": split.name, "files": list(map(printable, split.files)), "records": count}
             for split, count in zip(corpus.splits, _records_of(corpus), strict=True)
         ],
         "settings": {
-            "max_pixels": setup.max_pixels, "min_pixels": setup.min_pixels, "config": setup.config,
+            "max_pixels": setup.max_pixels, "min_pixels": setup.min_pixels,
+            "config": None if setup.config is None else printable(setup.config),
             "min_text_px": setup.min_text_px, "min_object_px": setup.min_object_px,
             "ocr": setup.ocr, "group_by": list(setup.group_by),
         },
@@ -57,8 +59,8 @@ def facts(corpus: Corpus) -> dict[str, Any]:
         "fields": fields(corpus),
         "classes": classes(corpus),
         "layouts": layout_facts(corpus),
-        "lengths": spread(corpus.lengths),
-        "smallest_px": {key: value / 10 for key, value in spread(corpus.smallest).items()},
+        "lengths": Spread(corpus.lengths).value(),
+        "smallest_px": {key: value / 10 for key, value in Spread(corpus.smallest).value().items()},
         "names_not_counted": corpus.num_untracked,
     }  # fmt: skip
 
@@ -112,24 +114,6 @@ def layout_facts(corpus: Corpus) -> dict[str, Any]:
         "documents": len(records), "layouts": len(set(labels.tolist())),
         "of_later_splits": len(later), "seen_in_first": sum(label in known for label in later),
     }  # fmt: skip
-
-
-def spread(counts: Mapping[int, int]) -> dict[str, int]:
-    """Least, median, 95th percentile and most, by nearest rank; empty for none."""
-    numbers = sorted(counts.items())
-    total = sum(counts.values())
-    if not total:
-        return {}
-
-    def at(share: float) -> int:
-        rank, seen = max(1, math.ceil(share * total)), 0
-        for number, count in numbers:
-            seen += count
-            if seen >= rank:
-                return number
-        return numbers[-1][0]
-
-    return {"min": numbers[0][0], "p50": at(0.5), "p95": at(0.95), "max": numbers[-1][0]}
 
 
 def histogram(counts: Mapping[int, int]) -> list[tuple[int, int, int]]:

@@ -1,6 +1,7 @@
 """Records as a YAML's run would learn them: for their lengths in tokens, and what answers must fit.
 
 Images are not changed and objects not capped: a mixture that does either learns no more than this.
+Groups of `legacy_pairing` are longer; training adds their lengths up before its first step.
 """
 
 import sys

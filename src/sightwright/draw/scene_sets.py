@@ -27,6 +27,7 @@ from sightwright.draw.scenes import (
     draw_irrelevant,
     draw_scene,
 )
+from sightwright.errors import DataError
 from sightwright.inspection_records import write_inspection_record
 from sightwright.records import ChatRecord, ImageRef, Message, Text, write_chat_record
 from sightwright.tasks.verdict import Verdict
@@ -75,7 +76,7 @@ def draw_scenes(
             places is passed over.
 
     Raises:
-        ValueError: hardly any scene of these parts is another one than those.
+        DataError: hardly any scene of these parts is another one than those.
     """
     known = {scene.drawn for scene in apart_from}
     scenes: list[Scene] = []
@@ -86,7 +87,11 @@ def draw_scenes(
         if len(scenes) == count:
             _write(folder, name or domain, scenes)
             return scenes
-    raise ValueError(f"only {len(scenes)} of {count} scenes are unlike those given")
+    raise DataError(
+        f"only {len(scenes)} of {count} scenes are unlike those given, {len(known)} different ones",
+        where=str(folder),
+        remedy="draw fewer to learn from, or allow more parts or cells",
+    )
 
 
 def draw_irrelevants(

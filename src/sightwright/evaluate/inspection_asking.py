@@ -94,13 +94,17 @@ def decide(
     """
     config = load_config(wishes.config).config if wishes.config is not None else None
     task = _configured(config, wishes) if config is not None else _taught(wishes, known, records)
-    if config is not None and wishes.max_pixels is None:
-        pixels = conversations.pixels_of(config, own)
-    else:
+    if config is None:
         pixels = pixels_asked(wishes.max_pixels, known, own)
+    else:
+        pixels = _of_size(conversations.pixels_of(config, own), wishes.max_pixels)
     return InspectionAsking(
         _as_wished(task, wishes), pixels, wishes.max_tokens or _limit(config, known)
     )
+
+
+def _of_size(pixels: PixelPolicy, most: int | None) -> PixelPolicy:
+    return pixels if most is None else PixelPolicy(min(pixels.min_pixels, most), most)
 
 
 def _limit(config: Config | None, known: Certificate | None) -> int:

@@ -107,7 +107,7 @@ def assign(
     missing = {side: float(n) for side, n in _shares(sum(sizes.values()), wanted).items()}
     empty = dict.fromkeys(wanted)
     side_of: dict[bytes, Side] = {}
-    order = sorted(sizes, key=lambda key: _shuffled(key, seed))
+    order = sorted(sizes, key=lambda key: shuffled(key, seed))
     for index, key in enumerate(order):
         choices = list(empty) if len(order) - index <= len(empty) else list(wanted)
         side = max(choices, key=lambda name: missing[name])
@@ -190,7 +190,8 @@ def _hash(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _shuffled(key: bytes, seed: int) -> bytes:
+def shuffled(key: bytes, seed: int) -> bytes:
+    """What keys are sorted by to stand in an order that the seed, and nothing else, decides."""
     return hashlib.blake2b(key, digest_size=16, salt=seed.to_bytes(16, "big", signed=True)).digest()
 
 

@@ -6,6 +6,7 @@ The schema is made from the vocabulary of `tasks.domains`, so it says the catego
 attributes an object has is left open, as descriptions leave it.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
@@ -99,7 +100,7 @@ def _problems(value: dict[str, Any], domain: Domain) -> list[str]:
 def _out_of_order(entries: list[dict[str, Any]]) -> Iterator[str]:
     """What `build_summary` would have written otherwise: one spelling is learnt."""
     names = [entry[CATEGORY] for entry in entries]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         yield f"{', '.join(twice)} in two entries of {STATISTICS}"
     elif names != sorted(names):

@@ -33,12 +33,12 @@ from typing import Any, cast
 from sightwright import canonical
 from sightwright.metrics.descriptions import CATEGORY, NOTE, TEXT
 from sightwright.metrics.fields import Counts
+from sightwright.metrics.header import DEFAULT_FORMAT, header_line, read_header
 
 IRRELEVANT = "无关图片"
 STATISTICS = "统计"
 GROUP_COUNTS = "分组统计"
 DATASET, OBJECTS_TOTAL = "dataset", "objects_total"
-HEADER_FORMAT = "<DOMAIN={domain}>, <TASK={task}>"
 
 # Of older data; says nothing about the content.
 _ANOMALY = "异常"
@@ -70,7 +70,7 @@ class SummaryGold:
     token: str | None
     summary: Mapping[str, Any] | None
     irrelevant: bool = False
-    header_format: str | None = HEADER_FORMAT
+    header_format: str | None = DEFAULT_FORMAT
 
     @property
     def num_lines(self) -> int:
@@ -103,7 +103,7 @@ def read_answer(text: str, gold: SummaryGold) -> SummaryAnswer:
     lines = text_lines(text)
     well_formed = len(lines) == gold.num_lines and lines[-1].endswith("}")
     if gold.header_format is not None and well_formed:
-        well_formed = bool(_header_pattern(gold.header_format).fullmatch(lines[0]))
+        well_formed = read_header(lines[0], gold.header_format.strip()) is not None
     if len(lines) < gold.num_lines:
         return SummaryAnswer(lines, False, None, f"{len(lines)} of {gold.num_lines} lines")
     try:
@@ -139,12 +139,6 @@ def text_lines(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in _LINE_BREAK.split(whole)) if whole else ()
 
 
-def _header_pattern(header_format: str) -> re.Pattern[str]:
-    """Any domain, any task, in capitals."""
-    parts = re.split(r"\{(?:domain|task)\}", header_format.strip())
-    return re.compile("[A-Z]+".join(map(re.escape, parts)))
-
-
 # One number each, for any text
 
 
@@ -162,15 +156,13 @@ def summary_header(text: str, gold: SummaryGold) -> float:
         return -1.0 if any(_has_header(line, gold.header_format) for line in lines) else 0.0
     if gold.token is None or gold.header_format is None or not lines:
         return 0.0
-    header = gold.header_format.strip()
-    wanted = header.replace("{domain}", gold.token).replace("{task}", "SUMMARY")
-    return float(lines[0] == wanted)
+    return float(lines[0] == header_line(gold.header_format.strip(), gold.token, "SUMMARY"))
 
 
 def _has_header(line: str, header_format: str | None) -> bool:
     if _ANY_HEADER.search(line):
         return True
-    return header_format is not None and bool(_header_pattern(header_format).fullmatch(line))
+    return header_format is not None and read_header(line, header_format.strip()) is not None
 
 
 def summary_parse(text: str, gold: SummaryGold) -> float:

@@ -15,9 +15,9 @@ from sightwright.errors import DataError
 from sightwright.geometry import Ordering
 from sightwright.inspection_records import DenseObject, InspectionRecord
 from sightwright.metrics.geometry import ObjectsMark, Unread, mark_objects
+from sightwright.metrics.header import DEFAULT_FORMAT, read_header
 from sightwright.records import Message
 from sightwright.tasks.extract import Order
-from sightwright.tasks.header import DEFAULT_FORMAT, read_header
 from sightwright.tasks.object_text import (
     ReadObject,
     Written,
@@ -183,7 +183,7 @@ class DenseTask:
         line, line_break, _ = text[body:].partition("\n")
         first = line.strip()
         is_right = self.header is not None and first == self.header.strip()
-        if not is_right and read_header(first, self.header_format) is None:
+        if not is_right and read_header(first, self.header_format.strip()) is None:
             return body, None if self.header is None else False
         return body + len(line) + len(line_break), is_right
 

@@ -10,11 +10,13 @@ last.
 from dataclasses import dataclass
 from typing import Literal
 
+# The keys of any description; importers find all keys in here.
+from sightwright.metrics.descriptions import CATEGORY as CATEGORY
+from sightwright.metrics.descriptions import NOTE as NOTE
+from sightwright.metrics.descriptions import TEXT as TEXT
+
 DomainName = Literal["bbu", "rru"]
 
-CATEGORY = "类别"
-TEXT = "文本"
-NOTE = "备注"
 GROUP = "组"
 DISTANCE = "站点距离"
 READABILITY = "可读性"

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sightwright.geometry import Ordering
+from sightwright.metrics.header import DEFAULT_FORMAT, header_line
 from sightwright.tasks.dense import DenseTask
 from sightwright.tasks.domains import DOMAINS, DomainName
 from sightwright.tasks.extract import ExtractTask, Order
-from sightwright.tasks.header import DEFAULT_FORMAT, header_line
 from sightwright.tasks.prompt_texts import Norm
 from sightwright.tasks.prompts import Prompt, prompt_of
 from sightwright.tasks.summary import SummaryTask

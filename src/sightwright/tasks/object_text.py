@@ -34,14 +34,13 @@ from sightwright.geometry import (
     faults,
     from_norm,
     reading_order,
-    signed_area,
     to_norm,
     with_points,
 )
 from sightwright.geometry import (
     canonical as canonical_shape,
 )
-from sightwright.geometry_json import flat, read_geometry
+from sightwright.geometry_json import FARTHEST, flat, read_geometry
 from sightwright.inspection_records import DenseObject, InspectionRecord
 from sightwright.tasks.prompt_texts import Norm
 
@@ -53,7 +52,6 @@ MAX_POINTS = 500
 MAX_POINTS_OF_ALL = 10_000
 
 _DECIMALS = 2
-_FARTHEST = 1e9
 _TOO_MANY_OBJECTS = f"beyond the first {MAX_OBJECTS} objects"
 _KEYS = ("desc", "line_points", *KINDS)
 
@@ -178,23 +176,25 @@ def _is_flat(shape: Geometry) -> bool:
         case Box(x1, y1, x2, y2):
             return x1 == x2 or y1 == y2
         case Polygon(points):
-            return len(points) < 3 or signed_area(points) == 0
+            # Two long sides that have come to cross enclose what the sliver did, or nearly.
+            return len(points) < 3 or _on_one_line(points)
         case Line(points):
             return len(points) < 2
 
 
 def _widened(shape: Geometry, room: Point, step: float) -> Geometry:
     """The smallest shape of its kind around one without extent: a polygon becomes a rectangle, or
-    where it is a slanting line, that line a step wide."""
+    where it is a slanting line, that line a step wide, as far as there is room."""
     box = bounds(shape)
     x1, x2 = _apart(box.x1, box.x2, room[0], step)
     if isinstance(shape, Line):
         return Line(((x1, box.y1), (x2, box.y1)))
-    if box.x1 < box.x2 and box.y1 < box.y2 and _on_one_line(shape.points):
+    if isinstance(shape, Polygon) and box.x1 < box.x2 and box.y1 < box.y2:
         # The box around it would cover what lies beside it, up to the whole image.
         (u1, v1), (u2, v2) = min(shape.points), max(shape.points)
         aside = step if box.x2 + step <= room[0] else -step
-        return canonical_shape(Polygon(((u1, v1), (u1 + aside, v1), (u2 + aside, v2), (u2, v2))))
+        far = max(u1 + aside, 0)
+        return canonical_shape(Polygon(((u1, v1), (far, v1), (u2 + aside, v2), (u2, v2))))
     y1, y2 = _apart(box.y1, box.y2, room[1], step)
     wider = Box(x1, y1, x2, y2)
     return wider if isinstance(shape, Box) else Polygon(wider.points)
@@ -304,7 +304,7 @@ def _numbers(value: object, kind: Kind, *, whole: bool) -> list[float]:
     if whole and not all(isinstance(n, int) for n in entries):
         raise DataError("a coordinate is no whole number")
     # Here, and not by `isfinite`: a whole number may be too large to become a float.
-    if not all(-_FARTHEST < cast("float", n) < _FARTHEST for n in entries):
+    if not all(-FARTHEST < cast("float", n) < FARTHEST for n in entries):
         raise DataError("a coordinate out of range")
     return cast("list[float]", entries)
 

@@ -13,11 +13,11 @@ from typing import Literal, get_args
 
 from sightwright.errors import ConfigError
 from sightwright.geometry import Ordering
+from sightwright.metrics.header import TaskWord, header_line
 from sightwright.records import ImageRef, Message, Text
 from sightwright.tasks import prompt_texts as texts
 from sightwright.tasks.domains import DOMAINS, Domain
 from sightwright.tasks.extract import Order
-from sightwright.tasks.header import TaskWord, header_line
 from sightwright.tasks.prompt_texts import Norm
 
 Template = Literal[
@@ -96,11 +96,6 @@ def template_named(name: object) -> Template:
     raise ConfigError(
         f"there is no prompt template {name!r}", remedy=f"name one of {', '.join(TEMPLATES)}"
     )
-
-
-def is_summary(template: Template) -> bool:
-    """Whether it asks for a summary rather than for objects."""
-    return template.startswith("summary")
 
 
 def domain_of(template: Template) -> Domain | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sightwright.errors import DataError
 from sightwright.inspection_records import InspectionRecord
+from sightwright.metrics.header import header_line
 from sightwright.metrics.summary import (
     DATASET,
     IRRELEVANT,
@@ -22,7 +23,6 @@ from sightwright.metrics.summary_scores import SummaryMark, mark_summary
 from sightwright.records import Message
 from sightwright.tasks.domains import DOMAINS, DomainName, domain_of_token
 from sightwright.tasks.extract import Order
-from sightwright.tasks.header import header_line
 from sightwright.tasks.prompts import Prompt
 
 

@@ -89,7 +89,9 @@ class VerdictTask:
         Raises:
             DataError: no answer, or one that is no verdict; names the record.
         """
-        where = f"record {record.id or ', '.join(record.images)!r}"
+        # A data URL is as long as its file.
+        images = ", ".join(image[:80] for image in record.images)
+        where = f"record {record.id or images!r}"
         answer = record.messages[-1]
         if answer.role != "assistant":
             raise DataError(
@@ -146,11 +148,16 @@ def _simplified(text: str) -> str:
     return text.translate(_SIMPLIFIED)
 
 
+def _holds(text: str, word: str) -> bool:
+    """Whether a word is in a text; an English one whole, for `suspending` is not pending."""
+    return bool(re.search(rf"\b{word}\b", text, re.ASCII)) if word.isascii() else word in text
+
+
 def _wrong_with(reason: str) -> str:
     if not reason:
         return "no reason"
     if len(reason) > MAX_REASON:
         return f"a reason of {len(reason)} characters, more than {MAX_REASON}"
     letters = _simplified(reason.lower())
-    third = next((word for word in THIRD_STATE_WORDS if word in letters), None)
+    third = next((word for word in THIRD_STATE_WORDS if _holds(letters, word)), None)
     return f"a third verdict, {third!r}" if third else ""

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from sightwright.config.sections.augmentation_ops import RandomCrop
 from sightwright.config.sections.augmentation_params import (
+    PadToMultipleParams,
     RandomCropParams,
     RoiCropParams,
     SmallObjectZoomPasteParams,
@@ -17,6 +18,7 @@ from sightwright.data.augment.crop import Cut, _anchor, _cut_around, _cut_out, _
 from sightwright.data.augment.paste import zoom_paste
 from sightwright.data.augment.report import Added, Dropped, Skipped
 from sightwright.data.augment.shapes import brought_inside, in_whole_pixels, left_on
+from sightwright.data.augment.sizes import pad_to_multiple
 from sightwright.geometry import Box, Geometry, Line, Polygon
 from sightwright.inspection_records import DenseObject
 
@@ -118,6 +120,15 @@ def test_a_cut_drops_what_keeps_too_little_and_describes_the_rest() -> None:
     assert canvas.log.applied == ["random_crop"]
 
 
+def test_a_cut_from_the_top_left_moves_nothing_and_cuts_all_the_same() -> None:
+    originals = (DenseObject("类别=物,可见性=完整", Box(50, 10, 149, 40)),)
+    canvas = Canvas.of(Image.new("RGB", (200, 100)), originals, objects_fixed=False)
+    _cut_out(canvas, Cut(0, 0, 100, 100), crop_step(min_objects=1))
+    canvas.finish(originals)
+    assert canvas.objects[0].item == DenseObject("类别=物,可见性=部分", Box(50, 10, 99, 40))
+    assert canvas.log.partial == [0]
+
+
 @pytest.mark.parametrize(
     ("desc", "after"),
     [
@@ -133,6 +144,16 @@ def test_only_the_whole_attribute_is_rewritten(desc: str, after: str) -> None:
     canvas = Canvas.of(Image.new("RGB", (200, 100)), objects, objects_fixed=False)
     _cut_out(canvas, Cut(50, 0, 100, 80), crop_step(min_objects=0))
     assert canvas.objects[0].item.desc == after
+
+
+def test_what_a_cut_calls_whole_is_whole_to_those_after_it() -> None:
+    canvas = canvas_of(Box(0, 0, 100, 50))
+    _cut_out(canvas, Cut(50, 0, 100, 80), crop_step(min_objects=1, completeness=0.4))
+    pad_to_multiple(canvas, PadToMultipleParams())
+    assert canvas.size == (128, 96)
+    # About a half of it is left, and nothing went lost to the padding.
+    assert canvas.objects[0].item.desc == "类别=物,可见性=完整"
+    assert canvas.objects[0].coverage == pytest.approx(0.505)
 
 
 def test_a_cut_that_leaves_too_few_or_parts_a_line_is_not_made() -> None:
@@ -223,6 +244,22 @@ def test_a_copy_is_where_it_says_and_on_nothing_else(mode: str) -> None:
     assert dot[1] == pytest.approx(box.x1 + 11, abs=0.7)
     assert dot[0] == pytest.approx(box.y1 + 19, abs=0.7)
     assert (levels[100:121] == [0, 0, 160]).all()
+
+
+@pytest.mark.parametrize("mode", ["aabb", "mask"])
+def test_not_a_pixel_of_another_object_is_painted_over(mode: Any) -> None:
+    image = Image.new("RGB", (200, 120), PAPER)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((20, 10, 39, 29), fill=(200, 0, 0))
+    draw.rectangle((0, 60, 199, 80), fill=(0, 0, 160))
+    shapes = (Box(20, 10, 39, 29), Box(0, 60, 199, 80))
+    objects = tuple(DenseObject("类别=物", shape) for shape in shapes)
+    params = SmallObjectZoomPasteParams(scale=(1, 1), overlap=0, attempts=99, overlap_mode=mode)
+    for seed in range(100):
+        canvas = Canvas.of(image, objects, objects_fixed=False)
+        zoom_paste(canvas, params, np.random.default_rng(seed))
+        assert len(canvas.objects) == 3
+        assert (np.asarray(canvas.image)[60:81] == [0, 0, 160]).all()
 
 
 def test_a_copy_needs_a_small_object_of_the_class_and_a_free_place() -> None:

@@ -252,6 +252,14 @@ def test_a_contact_sheet_shows_the_record_and_its_versions() -> None:
     assert caption(sheet.versions[0].report)
 
 
+@pytest.mark.parametrize("key", ["until_percent", "until_step"])
+def test_a_contact_sheet_shows_the_end_of_a_curriculum(key: str) -> None:
+    phases = [{key: 50, "bypass_prob": 1.0}, {key: 100, "bypass_prob": 0.0}]
+    chosen = pipeline({"name": "hflip"}, curriculum={"phases": phases})
+    sheet = contact_sheet(photograph(), OBJECTS, chosen, count=3, seed=7, record_id="a")
+    assert not any(each.report.bypassed for each in sheet.versions)
+
+
 def test_a_caption_tells_what_was_done() -> None:
     scale = {"name": "scale", "params": {"lo": 2, "hi": 2, "prob": 1.0}}
     assert caption(run(pipeline(scale)).report) == "scale; 2 dropped"

@@ -196,6 +196,16 @@ def test_an_object_that_will_be_too_small(tmp_path: Path, photos: Photos) -> Non
     assert "object 1 (screw) will have a side of 6.0 pixels at 4096 pixels" in found
 
 
+def test_objects_keep_their_numbers_beside_faulty_ones(tmp_path: Path, photos: Photos) -> None:
+    off = {"desc": "off", "bbox_2d": [9000, 0, 9010, 10]}
+    nail, plate = [10, 10, 13, 13], [60, 60, 100, 100]
+    objects = [off, {"desc": "nail", "bbox_2d": nail}, off]
+    objects += [{"desc": "plate", "bbox_2d": plate}] * 2
+    found = one(tmp_path, photos(1, objects=objects))
+    assert ["object 2 (nail) will have" in line for line in found].count(True) == 1
+    assert ["objects 4 and 5 (plate)" in line for line in found].count(True) == 1
+
+
 def test_how_much_an_image_shrinks() -> None:
     assert shrinking(128, 128, Setup(128 * 128, 1024)) == 1
     assert shrinking(128, 128, Setup(64 * 64, 1024)) == 0.5

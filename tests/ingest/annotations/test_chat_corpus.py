@@ -53,3 +53,12 @@ def test_a_corpus_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no line of it"):
         convert_corpus(tmp_path / "c.jsonl", tmp_path / "out.jsonl")
     assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("source", ["c.jsonl", "."])
+def test_the_corpus_is_not_written_over(tmp_path: Path, source: str) -> None:
+    file = tmp_path / "c.jsonl"
+    file.write_text('{"instruction": "a", "output": "b"}\n')
+    with pytest.raises(DataError, match="written over"):
+        convert_corpus(tmp_path / source, file)
+    assert "instruction" in file.read_text()

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightwright.ingest.annotations import descriptions
-from sightwright.ingest.annotations.descriptions import WordRules, describe, tidied, without_group
+from sightwright.ingest.annotations.descriptions import WordRules, describe, tidied, with_groups
 from sightwright.ingest.annotations.found import Attribute
 from sightwright.inspection_records import untidy
 from sightwright.metrics.descriptions import read_description
@@ -146,6 +146,8 @@ def test_faults_are_named(
 
 def test_two_values_that_exclude_each_other() -> None:
     assert said("bbu", "挡风板", ("可见性", ("完整", "部分")))[2] == ["contradiction"]
+    assert said("rru", "站点距离", ("站点距离", ("51米", "52")))[2] == ["contradiction"]
+    assert said("rru", "站点距离", ("站点距离", ("51米", "51")))[2] == []
     assert said("bbu", "BBU安装螺丝", ("问题", ("松动", "生锈")))[0].endswith("问题=松动|生锈")
 
 
@@ -182,9 +184,12 @@ def test_a_name_of_nothing_is_a_fault() -> None:
     assert [reason for reason, _ in named("\u200b").faults] == ["untidy"]
 
 
-def test_without_group() -> None:
-    assert without_group("类别=标签,组=1|2,文本=5G") == "类别=标签,文本=5G"
-    assert without_group("类别=标签,文本=5G") == "类别=标签,文本=5G"
+def test_other_groups() -> None:
+    assert with_groups("类别=标签,组=1|2,文本=5G", []) == "类别=标签,文本=5G"
+    assert with_groups("类别=标签,组=1|\\2,文本=5G,组=3", ["\\2"]) == (
+        "类别=标签,组=\\2,文本=5G,组=3"
+    )
+    assert with_groups("类别=标签,文本=5G", []) == "类别=标签,文本=5G"
 
 
 WORDS = st.text(alphabet="ab ,|=/组　（\n\t\u200b中", max_size=8)

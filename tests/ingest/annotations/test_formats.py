@@ -164,6 +164,15 @@ def test_two_coco_images_of_one_id_are_refused(tmp_path: Path) -> None:
         list(READERS["coco"](save(tmp_path / "a.json", value), OPTIONS))
 
 
+def test_two_coco_categories_of_one_id_are_refused(tmp_path: Path) -> None:
+    value = drawn.coco(SCENE[:1])
+    value["categories"] *= 2
+    assert read("coco", save(tmp_path / "a.json", value)).objects[0].label == "cat"
+    value["categories"][1] = {"id": 1, "name": "dog"}
+    with pytest.raises(DataError, match="two categories have the same id"):
+        read("coco", save(tmp_path / "a.json", value))
+
+
 # labelme
 
 
@@ -398,6 +407,43 @@ def test_domain_faults_are_named(tmp_path: Path) -> None:
         "shape-not-read", "bad-geometry", "no-label", "bad-geometry",
     ]  # fmt: skip
     assert "holes" in sample.refusals[3].detail
+
+
+@pytest.mark.parametrize(
+    ("groups", "found"),
+    [
+        ([{"id": 1}, {"id": "组 2"}, {"id": 1}], ("1", "2")),
+        ([{"id": None, "name": "Group_A-1"}, "B 7"], ("A-1", "B 7")),
+        ({"id": 3}, ("3",)),
+        (4, ("4",)),
+        ([{}, "", None], None),
+        (None, None),
+    ],
+)
+def test_groups_are_read_however_they_are_written(
+    tmp_path: Path, groups: Any, found: tuple[str, ...] | None
+) -> None:
+    value = drawn.domain_json((PIGTAIL,))
+    value["markResult"]["features"][0]["properties"]["groups"] = groups
+    sample = read("rru", save(tmp_path / "a.json", value))
+    attributes = dict(sample.objects[0].attributes)
+    assert attributes.get("组") == found
+
+
+def test_a_group_without_a_name_is_a_fault(tmp_path: Path) -> None:
+    value = drawn.domain_json((PIGTAIL,))
+    value["markResult"]["features"][0]["properties"]["groups"] = [{"number": 1}]
+    sample = read("rru", save(tmp_path / "a.json", value))
+    assert reasons(sample) == [("markResult.features[0]", "group")] and not sample.objects
+
+
+@pytest.mark.parametrize("value", [{"value": "华为"}, [{"value": "华为"}], [["华为"]]])
+def test_an_attribute_that_is_no_value_is_a_fault(tmp_path: Path, value: Any) -> None:
+    whole = drawn.domain_json((PIGTAIL,))
+    whole["markResult"]["features"][0]["properties"]["contentZh"]["品牌"] = value
+    sample = read("rru", save(tmp_path / "a.json", whole))
+    assert reasons(sample) == [("markResult.features[0]", "bad-attribute")] and not sample.objects
+    assert "'品牌'" in sample.refusals[0].detail
 
 
 def test_domain_pieces_and_places_of_the_image(tmp_path: Path) -> None:

@@ -87,3 +87,17 @@ def test_what_cannot_be_done(tmp_path: Path) -> None:
     for summary in (" ", "a\nb"):
         with pytest.raises(DataError, match="one line"):
             write_irrelevant(tmp_path / "in", tmp_path / "out.jsonl", summary=summary)
+
+
+@pytest.mark.parametrize("out", ["irrelevant.jsonl", "in/irrelevant.jsonl", "in/sub/x.jsonl"])
+def test_pictures_are_not_written_among_those_that_are_read(
+    tmp_path: Path, pictures: Path, out: str
+) -> None:
+    """They would take their place, or be read as pictures of their own the next time."""
+    if out == "irrelevant.jsonl":
+        pictures = pictures.rename(tmp_path / "images")
+    before = {path: path.read_bytes() for path in pictures.rglob("*.*")}
+    with pytest.raises(DataError, match="the folder of the pictures"):
+        write_irrelevant(pictures, tmp_path / out)
+    assert {path: path.read_bytes() for path in pictures.rglob("*.*")} == before
+    assert write_irrelevant(pictures, tmp_path / out, in_place=True).num_records == 3

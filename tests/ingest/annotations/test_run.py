@@ -371,6 +371,22 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("below", ["", "images"])
+def test_the_photographs_are_not_written_over(tmp_path: Path, below: str, overwrite: bool) -> None:
+    """DIR/images may be where they are: it is no sign of an earlier conversion."""
+    photo = draw_image(tmp_path / "set" / "images" / "a.png", (700, 500))
+    before = photo.read_bytes()
+    value = drawn.coco(name="a.png" if below else "images/a.png", width=700, height=500)
+    source = save(tmp_path / "a.json", value)
+    with pytest.raises(DataError, match=r"written over|other files \(images\)"):
+        convert_annotations(
+            source, tmp_path / "set" / below, tmp_path / "set", Settings("coco"),
+            num_workers=0, overwrite=overwrite,
+        )  # fmt: skip
+    assert photo.read_bytes() == before and len(list((tmp_path / "set").iterdir())) == 1
+
+
 def test_images_that_no_record_names_any_more_are_named(tmp_path: Path) -> None:
     source = labelme_set(tmp_path, 2)
     run(tmp_path, source, Settings("labelme"))
@@ -489,6 +505,30 @@ def test_a_group_of_one(tmp_path: Path, mode: Mode, descs: list[str] | None) -> 
         assert labels(tmp_path) == descs
         (record,) = lines(tmp_path / "out" / "all_samples.jsonl")
         assert "分组统计" not in json.loads(record["summary"])
+
+
+def test_who_is_alone_in_one_group_stays_in_another(tmp_path: Path) -> None:
+    value = drawn.domain_json((LABEL, PIGTAIL))
+    value["markResult"]["features"][0]["properties"]["groups"] = [{"id": 1}, {"id": 2}]
+    draw_image(tmp_path / "in" / "a.jpeg", items=())
+    source = save(tmp_path / "in" / "a.json", value)
+    run(tmp_path, source, Settings("rru", rules=Rules("warn")))
+    assert labels(tmp_path) == ["类别=标签,组=1,文本=5G1", "类别=尾纤,标签=有标签,组=1"]
+    (line,) = lines(tmp_path / "out" / "invalid_objects.jsonl")
+    assert line["detail"].startswith("组=2 ")
+    (record,) = lines(tmp_path / "out" / "all_samples.jsonl")
+    assert json.loads(record["summary"])["分组统计"] == {"1": 2}
+
+
+def test_a_chain_of_groups_falls_apart_link_by_link(tmp_path: Path) -> None:
+    number = 1100
+    value = drawn.domain_json((replace(LABEL, attributes={"文本": "5G"}),) * number)
+    for index, feature in enumerate(value["markResult"]["features"]):
+        feature["properties"]["groups"] = [{"id": index}, {"id": min(index + 1, number - 1)}]
+    draw_image(tmp_path / "in" / "a.jpeg", items=())
+    source = save(tmp_path / "in" / "a.json", value)
+    assert run(tmp_path, source, Settings("rru", rules=Rules("lenient"))).failed
+    assert len(outcomes(tmp_path)) == number
 
 
 def test_a_group_loses_a_member_that_is_left_out(tmp_path: Path) -> None:

@@ -51,6 +51,10 @@ def test_depth_and_length_are_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(safe_xml, "_MAX_TEXT", 1000)
     with pytest.raises(DataError, match="letters"):
         read(tmp_path, f"<a><b>{'x' * 2000}</b></a>")
+    monkeypatch.setattr(safe_xml, "_MAX_ELEMENTS", 100)
+    assert len(read(tmp_path, f"<a>{'<b><c/></b>' * 200}</a>")) == 200
+    with pytest.raises(DataError, match="over 100 elements"):
+        read(tmp_path, f"<a><b>{'<c/>' * 100}</b></a>")
     monkeypatch.setattr(safe_xml, "MAX_XML_BYTES", 1000)
     with pytest.raises(DataError, match="over the limit"):
         read(tmp_path, f"<a>{' ' * 2000}</a>")
@@ -69,6 +73,13 @@ def test_elements_come_while_the_file_is_read(tmp_path: Path) -> None:
 def test_encodings(tmp_path: Path) -> None:
     text = '<?xml version="1.0" encoding="utf-16"?><a><b x="标签"/></a>'
     assert read(tmp_path, text.encode("utf-16"))[0].attributes == {"x": "标签"}
+
+
+@pytest.mark.parametrize("encoding", ["gb2312", "big5", "nonsense"])
+def test_encodings_that_cannot_be_read_are_named(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(DataError, match="cannot be decoded") as caught:
+        read(tmp_path, f'<?xml version="1.0" encoding="{encoding}"?><a><b/></a>')
+    assert caught.value.remedy == "write it as UTF-8"
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,13 @@ def test_uniform_gives_every_class_its_turn() -> None:
     assert min(held.values()) >= 4
     # When a class runs out, the others go on.
     assert len(choose(CLASSES, "uniform", 90)) == 90
+
+
+def test_classes_that_have_run_out_cost_nothing() -> None:
+    classes = [["cat"]] * 20_000 + [[str(number)] for number in range(20_000)]
+    started = time.perf_counter()
+    assert len(choose(classes, "uniform", 40_000)) == 40_000
+    assert time.perf_counter() - started < 10
 
 
 def test_top_k_holds_the_most_frequent_classes() -> None:

@@ -48,6 +48,10 @@ def test_of_several_pieces_the_largest_is_kept() -> None:
     # A piece of nothing costs nothing where another is kept.
     nothing = Polygon(((1, 1), (2, 2), (3, 3)))
     assert outcome(made(nothing, large)) == (large, [shapes.LARGEST_PART], [])
+    # Nor does a smaller one that crosses itself.
+    bow_tie = Polygon(((0, 0), (5, 5), (5, 0), (0, 5)))
+    assert outcome(made(bow_tie, large)) == (large, [shapes.LARGEST_PART], [])
+    assert outcome(made(nothing, nothing))[2] == ["no-area", "no-area"]
 
 
 def test_a_ring_that_crosses_itself_is_its_largest_part() -> None:

@@ -35,11 +35,13 @@ class Tracked:
     is_copy: bool = False
 
     def seen_as(self, left: Left, completeness: float) -> "Tracked":
-        """What is left of it on another canvas, described accordingly."""
-        coverage = self.coverage * left.coverage
-        desc = _WHOLE.sub("可见性=部分", self.item.desc) if coverage < completeness else None
-        item = replace(self.item, geometry=left.geometry, desc=desc or self.item.desc)
-        return replace(self, item=item, coverage=coverage)
+        """What is left of it on another canvas, described accordingly if that took some of it."""
+        coverage, desc = self.coverage * left.coverage, self.item.desc
+        if left.coverage < 1 and coverage < completeness:
+            desc = _WHOLE.sub("可见性=部分", desc)
+        return replace(
+            self, item=replace(self.item, geometry=left.geometry, desc=desc), coverage=coverage
+        )
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Canvas:
         content: what of the image is seen, as a shape; the rest of the canvas is grey.
         objects_fixed: none may be dropped or added: a text about all of them is learnt.
         pending: the map of the affine operations since the last drawing.
-        moved: geometry is no longer the record's own.
+        moved: geometry is no longer the record's own: pixels moved, or some were cut off.
     """
 
     image: Image.Image
@@ -125,8 +127,10 @@ class Canvas:
         content = transform(self.content, matrix)
         seen = clip(content, Box(left, top, right, bottom))
         self.content = seen if seen is not None else Polygon(((0, 0), (0, 0), (0, 0)))
+        # Cut at the right or below, nothing moves, and shapes end where the image does.
+        is_cut = image.width < self.image.width or image.height < self.image.height
+        self.moved = self.moved or matrix != IDENTITY or is_cut
         self.image, self.objects = image, objects
-        self.moved = self.moved or matrix != IDENTITY
 
     def drop(self, each: Tracked, op: str, reason: str) -> None:
         self.log.dropped.append(Dropped(each.index, each.item.desc, op, reason))

@@ -1,24 +1,19 @@
 """What augmentation makes of one record: several versions, their objects drawn, as one picture."""
 
-import math
-from collections.abc import Sequence
+import sys
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from sightwright.data.augment.curriculum import Progress
 from sightwright.data.augment.pipeline import Augmented, Pipeline
 from sightwright.data.augment.report import Report
 from sightwright.draw.overlay import draw_objects
+from sightwright.draw.tiles import laid_out
 from sightwright.inspection_records import DenseObject
 
-END = Progress(share=1.0)
-
-_CAPTION_PX = 30
-_TEXT_PX = 12
-_GAP_PX = 8
-_PAPER = (255, 255, 255)
-_INK = (40, 40, 40)
+END = Progress(share=1.0, step=sys.maxsize)
+"""Behind every phase of a curriculum, be it in shares or in steps."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ def contact_sheet(
         draw_objects(each.image, each.objects, labels=labels, max_side=tile_px) for each in versions
     ]
     captions = ["as it is", *(f"epoch {i}: {caption(v.report)}" for i, v in enumerate(versions))]
-    return ContactSheet(_laid_out(pictures, captions), versions)
+    return ContactSheet(laid_out(pictures, captions, lines=2), versions)
 
 
 def caption(report: Report) -> str:
@@ -72,32 +67,3 @@ def caption(report: Report) -> str:
     counts = {"dropped": len(report.dropped), "added": len(report.added)}
     told = [f"{number} {what}" for what, number in counts.items() if number]
     return "; ".join([", ".join(report.applied) or "nothing done", *told])
-
-
-def _laid_out(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image:
-    """In rows, as square a sheet as the pictures make."""
-    columns = math.ceil(math.sqrt(len(pictures)))
-    rows = math.ceil(len(pictures) / columns)
-    width = max(picture.width for picture in pictures) + _GAP_PX
-    height = max(picture.height for picture in pictures) + _CAPTION_PX + _GAP_PX
-    sheet = Image.new("RGB", (columns * width + _GAP_PX, rows * height + _GAP_PX), _PAPER)
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(_TEXT_PX)
-    for number, (picture, text) in enumerate(zip(pictures, captions, strict=True)):
-        x = _GAP_PX + number % columns * width
-        y = _GAP_PX + number // columns * height
-        draw.multiline_text((x, y), _wrapped(text, font, width - _GAP_PX), fill=_INK, font=font)
-        sheet.paste(picture, (x, y + _CAPTION_PX))
-    return sheet
-
-
-def _wrapped(text: str, font: "ImageFont.FreeTypeFont | ImageFont.ImageFont", width: int) -> str:
-    """On two lines at most; what finds no room there ends in three dots."""
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if not lines[-1] or font.getlength(longer) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return "\n".join(lines if len(lines) < 3 else [lines[0], f"{lines[1]} ..."])

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 NAME = "small_object_zoom_paste"
+# By so much may a point of the pasted shape lie beside the one that is told.
+_ROUNDED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,10 @@ def _copied(
     for x, y in rng.integers(0, room, (params.attempts, 2)).tolist():
         matrix = patch.map_to(x, y)
         geometry = transform(each.item.geometry, matrix)
-        own = _covered(geometry, params)
         if params.overlap_mode == "aabb":
-            own = _covered(Box(x, y, x + patch.width, y + patch.height), params)
+            own = _covered(Box(x, y, x + patch.width - 1, y + patch.height - 1), params)
+        else:
+            own = _covered(geometry, params, rim=params.context + _ROUNDED)
         if all(_overlap(own, other) <= params.overlap for other in taken):
             _paste(
                 canvas, patch, (x, y), None if params.overlap_mode == "aabb" else (geometry, params)
@@ -102,17 +105,20 @@ def _patch_of(
     return Patch((left, top, right, bottom), max(1, width), max(1, height))
 
 
-def _covered(geometry: Geometry, params: SmallObjectZoomPasteParams) -> "BaseGeometry":
-    """What an object takes of the image: its shape, or the box around it."""
+def _covered(
+    geometry: Geometry, params: SmallObjectZoomPasteParams, rim: float = 0.0
+) -> "BaseGeometry":
+    """What an object takes of the image, to the border of its pixels: its shape and a rim around
+    it, or the box around it."""
     import shapely
 
-    margin = params.line_buffer if isinstance(geometry, Line) else 0.0
+    margin = 0.5 + rim + (params.line_buffer if isinstance(geometry, Line) else 0.0)
     if params.overlap_mode == "aabb":
         box = bounds(geometry)
         return shapely.box(box.x1 - margin, box.y1 - margin, box.x2 + margin, box.y2 + margin)
     if isinstance(geometry, Line):
         return shapely.LineString(geometry.points).buffer(margin)
-    return shapely.Polygon(geometry.points)
+    return shapely.Polygon(geometry.points).buffer(margin)
 
 
 def _overlap(one: "BaseGeometry", other: "BaseGeometry") -> float:

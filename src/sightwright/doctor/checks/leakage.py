@@ -9,6 +9,7 @@ from sightwright.doctor.corpus import Corpus, Ints
 from sightwright.doctor.finding import Finding, Severity, Subject
 from sightwright.doctor.fingerprint import LAYOUT_BITS
 from sightwright.doctor.matching import groups, near_pairs
+from sightwright.ingest.sources import printable
 
 DOCUMENT = "meta.document"
 LAYOUT = "layout"
@@ -28,7 +29,7 @@ def check_leakage(corpus: Corpus) -> Iterator[Finding]:
     """
     for key in corpus.setup.group_by:
         if key not in (*ALWAYS, LAYOUT, *corpus.groups):
-            file = str(corpus.files[0])
+            file = printable(corpus.files[0])
             what, remedy = f"no record has {key!r} to go by", "give a key as meta.vendor"
             yield Finding("leakage", "warning", file, 0, "", what, remedy)
     if len(corpus.splits) < 2:

@@ -20,10 +20,8 @@ _Numbered = tuple[int, DenseObject, Box]
 
 def check_overlaps(exam: Exam) -> Iterator[Finding]:
     """Pairs of objects of one class that share over 95 % of what they cover together."""
-    if exam.inspection is None:
-        return
     by_class: defaultdict[tuple[str, str], list[_Numbered]] = defaultdict(list)
-    for number, each in enumerate(exam.inspection.objects, start=1):
+    for number, each in exam.numbered_objects:
         key = (label_of(each.desc), each.geometry.kind)
         by_class[key].append((number, each, bounds(each.geometry)))
     for (label, _), objects in by_class.items():

@@ -44,7 +44,7 @@ def _small_objects(exam: Exam) -> Iterator[Finding]:
     record, setup = exam.inspection, exam.tools.setup
     assert record is not None
     scale = shrinking(record.width, record.height, setup)
-    for number, each in enumerate(record.objects, start=1):
+    for number, each in exam.numbered_objects:
         side = smallest_side(each.geometry) * scale
         if side < setup.min_object_px:
             yield exam.finding(

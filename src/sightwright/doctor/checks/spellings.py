@@ -24,6 +24,7 @@ def check_spellings(corpus: Corpus) -> Iterator[Finding]:
 
 
 def _twice(corpus: Corpus, names: Counter[tuple[str, ...]]) -> Iterator[Finding]:
+    first = _firsts(corpus)
     forms: defaultdict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
     for name in names:
         forms[(*name[:-1], squeezed(name[-1]) or name[-1])].append(name)
@@ -33,16 +34,14 @@ def _twice(corpus: Corpus, names: Counter[tuple[str, ...]]) -> Iterator[Finding]
         kind = "class" if same[0][0] == "class" else "attribute " + " ".join(same[0][1:-1])
         yield corpus.finding(
             "spellings", "warning", f"{kind.strip()} in {len(same)} spellings: {spelled}",
-            f"write {same[0][-1]!r} everywhere", Subject(_first(corpus, same[-1])),
+            f"write {same[0][-1]!r} everywhere", Subject(first[same[-1]]),
         )  # fmt: skip
 
 
-def _first(corpus: Corpus, name: tuple[str, ...]) -> int:
-    """The first record with a name; of an attribute's key, with any value of it."""
-    if name in corpus.first:
-        return corpus.first[name]
-    return min(
-        record
-        for known, record in corpus.first.items()
-        if known[0] == "attribute" and known[2] == name[-1]
-    )
+def _firsts(corpus: Corpus) -> dict[tuple[str, ...], int]:
+    """The first record with each name; of an attribute's key, with any value of it."""
+    first = dict(corpus.first)
+    for name, record in corpus.first.items():
+        if name[0] == "attribute":
+            first.setdefault((name[0], name[2]), record)
+    return first

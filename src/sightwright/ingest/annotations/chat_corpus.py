@@ -38,8 +38,13 @@ def convert_corpus(source: Path, out: Path, *, limit: int | None = None) -> Corp
     A line without a question or an answer, and one that was there before, is left out and counted.
 
     Raises:
-        DataError: nothing there, or nothing in it.
+        DataError: nothing there, nothing in it, or `out` is a file of the corpus.
     """
+    if out.resolve() in [file.resolve() for file in annotation_files(source, ".jsonl")]:
+        raise DataError(
+            "the conversations would be written over a file of the corpus", where=str(out),
+            remedy="choose another --out",
+        )  # fmt: skip
     report = CorpusReport()
     seen: set[bytes] = set()
     with jsonl.Writer(out) as writer:

@@ -95,7 +95,10 @@ def read_coco(
 def _read_set(
     found: _Set, file: Path, name: str, options: ReadOptions
 ) -> Iterator[Annotated | BadSample]:
-    names = {_key(category.id): text(category.name) for category in found.categories}
+    named = {(_key(category.id), text(category.name)) for category in found.categories}
+    names = dict(named)
+    if len(names) < len(named):
+        raise DataError("two categories have the same id", where=printable(file))
     by_image: dict[str, list[_Annotation]] = {_key(image.id): [] for image in found.images}
     if len(by_image) < len(found.images):
         raise DataError("two images have the same id", where=printable(file))

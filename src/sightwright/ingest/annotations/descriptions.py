@@ -250,7 +250,8 @@ class _Words:
             return
         if found[0] != value:
             self._changed(DISTANCE_CUT)
-        self._made.attributes[DISTANCE] = [found[0]]
+        distances = self._made.attributes.setdefault(DISTANCE, [])
+        distances += [found[0]] if found[0] not in distances else []
 
     def _finish(self, category: Category) -> None:
         attributes = self._made.attributes
@@ -264,7 +265,7 @@ class _Words:
         if notes := [note for note in self._notes if note.strip()]:
             attributes[NOTE] = [tidied("".join(_joined(notes)))]
         for key, values in attributes.items():
-            if key in VALUES and len(values) > 1:
+            if (key in VALUES or key == DISTANCE) and len(values) > 1:
                 self._fault("contradiction", f"{key} cannot be {' and '.join(values)} at once")
         self._made.desc = ",".join(_written(category, attributes))
         if wrong := untidy(self._made.desc):
@@ -308,6 +309,7 @@ def _written(category: Category, attributes: dict[str, list[str]]) -> Iterator[s
             yield f"{key}={'|'.join(values)}"
 
 
-def without_group(desc: str) -> str:
-    """A description without its 组."""
-    return re.sub(f",{GROUP}=[^,]*", "", desc, count=1)
+def with_groups(desc: str, groups: Sequence[str]) -> str:
+    """A description with these in the place of its 组."""
+    written = f",{GROUP}={'|'.join(groups)}" if groups else ""
+    return re.sub(f",{GROUP}=[^,]*", lambda _: written, desc, count=1)

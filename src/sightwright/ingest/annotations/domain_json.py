@@ -30,7 +30,7 @@ place below the folder of images or beside the JSON.
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sightwright.errors import DataError
 from sightwright.geometry import Geometry, Line, Points, Polygon
@@ -61,7 +61,7 @@ _LINES = ("LineString", "Polyline", "Line")
 _LABELS_ZH = ("标签", "标签贴纸")
 _LABELS = ("label", "desc", "name")
 _IMAGE_ENDINGS = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-_GROUP_NUMBER = re.compile(r"\s*(?:组|group[_ ]?)?\s*(\w+)\s*", re.IGNORECASE)
+_GROUP_ID = re.compile(r"(?:组|group[_ ]?)?\s*(.+)", re.IGNORECASE | re.DOTALL)
 
 
 def read_domain_json(
@@ -112,6 +112,10 @@ def _image_names(raw: Mapping[str, Any], file: Path, source: Path) -> tuple[str,
 
 def _gather(entry: Mapping[str, Any], place: str, gathered: Gathered, *, is_listed: bool) -> None:
     label, attributes = _label(entry)
+    if nested := _nested(entry):
+        text_of = f"{nested!r} holds an object, not a value"
+        gathered.refuse(place, "bad-attribute", text_of, label)
+        return
     try:
         parts = _rectangle(entry) if is_listed else _parts(mapping(entry.get("geometry")))
     except DataError as error:
@@ -121,7 +125,12 @@ def _gather(entry: Mapping[str, Any], place: str, gathered: Gathered, *, is_list
         kind = mapping(entry.get("geometry")).get("type")
         gathered.refuse(place, "shape-not-read", f"a geometry of type {kind!r}", label)
         return
-    gathered.add(Marked(label, parts, place, attributes))
+    try:
+        groups = _groups(mapping(entry.get("properties")).get("groups"))
+    except DataError as error:
+        gathered.refuse(place, "group", error.message, label)
+        return
+    gathered.add(Marked(label, parts, place, attributes + groups))
 
 
 def _rectangle(entry: Mapping[str, Any]) -> tuple[Geometry, ...]:
@@ -164,15 +173,31 @@ def _label(entry: Mapping[str, Any]) -> tuple[str, tuple[Attribute, ...]]:
         for key in keys:
             if said := texts(holder.get(key)):
                 content = {k: v for k, v in (zh or plain).items() if k not in (key, "label")}
-                return ",".join(said), attributes_of(content) + _groups(properties)
+                return ",".join(said), attributes_of(content)
     return "", ()
 
 
-def _groups(properties: Mapping[str, Any]) -> tuple[Attribute, ...]:
-    found: list[str] = []
-    for entry in entries(properties.get("groups")):
-        group = mapping(entry)
-        said = text(group.get("id")) or text(group.get("name")) or text(entry)
-        if match := _GROUP_NUMBER.fullmatch(said):
-            found.append(match[1])
+def _nested(entry: Mapping[str, Any]) -> str:
+    """The first entry of the contents that is neither a value nor a list of values."""
+    properties = mapping(entry.get("properties"))
+    content = mapping(properties.get("contentZh")) or mapping(properties.get("content"))
+    for key, value in content.items():
+        given: list[object] = entries(value) if isinstance(value, list) else [value]
+        if any(isinstance(each, Mapping | list) for each in given):
+            return key
+    return ""
+
+
+def _groups(value: object) -> tuple[Attribute, ...]:
+    given: list[object] = entries(cast("object", value)) if isinstance(value, list) else [value]
+    found = [_group_of(entry) for entry in given if entry not in (None, "", {}, [])]
     return ((GROUP, tuple(dict.fromkeys(found))),) if found else ()
+
+
+def _group_of(entry: object) -> str:
+    """`{"id": 1}`, `{"name": "组1"}`, `1` or `"组 1"`."""
+    group = mapping(entry)
+    said = text(group.get("id")) or text(group.get("name")) or text(entry)
+    if (match := _GROUP_ID.fullmatch(said)) is None:
+        raise DataError(f"'groups' has {str(entry)[:40]}, which names no group")
+    return match[1]

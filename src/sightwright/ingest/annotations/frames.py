@@ -10,12 +10,11 @@ and its mirror image takes x to W - x.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from sightwright.geometry import Matrix
 
 Frame = Literal["auto", "upright", "stored"]
-FRAMES: tuple[Frame, ...] = get_args(Frame)
 Turned = Literal["upright", "stored"]
 
 # Sizes rounded to whole pixels: one side may be this much off the proportion of the other.

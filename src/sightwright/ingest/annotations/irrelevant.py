@@ -68,10 +68,13 @@ def write_irrelevant(
         in_place: the images take the place of those of the folder instead.
 
     Raises:
-        DataError: no images, a summary that is empty or not one line, or none that can be read.
+        DataError: no images, a summary that is empty or not one line, none that can be read, or
+            images that would be written among those that are read.
     """
     if not summary.strip() or summary != " ".join(summary.splitlines()):
         raise DataError("the summary is one line of text")
+    if not in_place:
+        _refuse_one_folder(images.resolve(), (out.parent / "images").resolve())
     found = find_files([images], _ENDINGS)
     records: list[dict[str, Any]] = []
     broken: list[str] = []
@@ -88,6 +91,15 @@ def write_irrelevant(
         raise DataError("no image of the folder can be read", where=str(images))
     jsonl.write_all(out, records)
     return IrrelevantReport(len(records), copied, broken)
+
+
+def _refuse_one_folder(read: Path, written: Path) -> None:
+    if written.is_relative_to(read) or read.is_relative_to(written):
+        raise DataError(
+            f"{written} lies in the folder of the pictures, or they in it",
+            where=str(read),
+            remedy="write the JSONL elsewhere, or say --overwrite-images",
+        )
 
 
 def _record(

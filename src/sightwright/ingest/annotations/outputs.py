@@ -11,7 +11,6 @@ DIR/invalid_samples.jsonl    the same for whole images and files
 DIR/.unfinished              a run is under way, or was cut short
 """
 
-import hashlib
 import os
 import shutil
 from collections import Counter
@@ -24,7 +23,7 @@ from typing import Any
 from sightwright import canonical, jsonl
 from sightwright.errors import DataError
 from sightwright.ingest.annotations.sample import IMAGES, Converted
-from sightwright.ingest.split import Side, assign
+from sightwright.ingest.split import Side, assign, shuffled
 
 ALL, TRAIN, VAL = "all_samples.jsonl", "train.jsonl", "val.jsonl"
 TINY = {"train": ("train_tiny.jsonl", 20), "val": ("val_tiny.jsonl", 8)}
@@ -44,7 +43,9 @@ def check_folder(out: Path, settings: Mapping[str, Any], *, overwrite: bool) -> 
         DataError: it holds something else.
     """
     there = _names_in(out)
-    if foreign := sorted(there - _OURS):
+    # A folder called images is no sign of a conversion: it may be where somebody's photographs are.
+    is_conversion = RESULTS in there or (out / _MARKER).exists()
+    if foreign := sorted(there - (_OURS if is_conversion else _OURS - {IMAGES})):
         raise DataError(
             f"it holds other files ({', '.join(foreign[:5])})", where=str(out),
             remedy="choose a new folder",
@@ -216,8 +217,8 @@ def write_split(
     for side, indices in members.items():
         name, size = TINY[side]
         wanted[TRAIN if side == "train" else VAL] = set(indices)
-        shuffled = sorted(indices, key=lambda index: _shuffled(index, seed))
-        wanted[name] = set(shuffled[:size])
+        in_some_order = sorted(indices, key=lambda index: shuffled(index.to_bytes(8, "big"), seed))
+        wanted[name] = set(in_some_order[:size])
     with ExitStack() as files:
         writers = {name: files.enter_context(jsonl.Writer(out / name)) for name in wanted}
         for index, (_, value) in enumerate(jsonl.read_values(out / ALL)):
@@ -233,11 +234,6 @@ def _sides(images: Sequence[bytes], val_ratio: float, seed: int) -> dict[bytes, 
     if val_ratio in (0, 1) or len(sizes) < 2:
         return dict.fromkeys(sizes, "val" if val_ratio == 1 else "train")
     return assign(sizes, {"train": 1 - val_ratio, "val": val_ratio}, seed)
-
-
-def _shuffled(index: int, seed: int) -> bytes:
-    salt = seed.to_bytes(16, "big", signed=True)
-    return hashlib.blake2b(index.to_bytes(8, "big"), digest_size=16, salt=salt).digest()
 
 
 def write_reports(out: Path, totals: Totals, settings: Mapping[str, Any], *, failed: bool) -> None:

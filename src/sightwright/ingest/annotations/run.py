@@ -22,6 +22,7 @@ from sightwright.ingest.annotations.found import Annotated, BadSample, ReadOptio
 from sightwright.ingest.annotations.image_paths import find_image
 from sightwright.ingest.annotations.outputs import Files, Totals
 from sightwright.ingest.annotations.sample import (
+    IMAGES,
     Converted,
     Job,
     Rules,
@@ -87,12 +88,16 @@ def convert_annotations(
 
     Raises:
         DataError: nothing to read, a file that is refused, a folder `out` that holds something
-            else, or another run that is writing to it.
+            else, or the images themselves, or another run that is writing to it.
     """
     if not images.is_dir():
         raise DataError("no such folder of images", where=str(images))
     if not 0 <= settings.val_ratio <= 1:
         raise DataError(f"--val-ratio lies in 0..1, not {settings.val_ratio:g}")
+    if images.resolve().is_relative_to((out / IMAGES).resolve()):
+        raise DataError(
+            "the images would be written over", where=str(images), remedy="choose another --out"
+        )
     settings = replace(settings, rules=replace(settings.rules, domain=domain_of(settings.format)))
     fingerprint = _places(source, images, out) | settings.to_json()
     outputs.check_folder(out, fingerprint, overwrite=overwrite)

@@ -16,6 +16,7 @@ from sightwright.ingest.sources import printable
 MAX_XML_BYTES = 1024**3
 _MAX_DEPTH = 32
 _MAX_TEXT = 1024**2
+_MAX_ELEMENTS = 500_000
 _CHUNK = 256 * 1024
 
 
@@ -26,7 +27,11 @@ class Element:
     name: str
     attributes: dict[str, str] = field(default_factory=dict[str, str])
     children: "list[Element]" = field(default_factory=list["Element"])
-    text: str = ""
+    texts: list[str] = field(default_factory=list[str])
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
 
     def all(self, name: str) -> "list[Element]":
         return [child for child in self.children if child.name == name]
@@ -64,8 +69,15 @@ def _elements(file: BinaryIO, where: str, name: str, depth: int) -> Iterator[Ele
             raise DataError(f"over the limit of {MAX_XML_BYTES} bytes", where=where)
         try:
             parser.Parse(chunk, not chunk)
+        except DataError:
+            raise
         except expat.ExpatError as error:
             raise DataError(f"not XML: {error}", where=where) from None
+        except (LookupError, ValueError) as error:
+            # Of the encoding that its first line states.
+            raise DataError(
+                f"cannot be decoded: {error}", where=where, remedy="write it as UTF-8"
+            ) from None
         ready, builder.ready = builder.ready, []
         yield from ready
         if not chunk:
@@ -79,7 +91,7 @@ class _Builder:
         self._name, self._depth, self._where = name, depth, where
         self._level = 0
         self._open: list[Element] = []
-        self._num_letters = 0
+        self._num_letters = self._num_elements = 0
         self.ready: list[Element] = []
 
     def parser(self) -> expat.XMLParserType:
@@ -109,7 +121,10 @@ class _Builder:
             if self._open:
                 self._open[-1].children.append(element)
             else:
-                self._num_letters = 0
+                self._num_letters = self._num_elements = 0
+            self._num_elements += 1
+            if self._num_elements > _MAX_ELEMENTS:
+                raise DataError(f"over {_MAX_ELEMENTS} elements in one", where=self._where)
             self._open.append(element)
         self._level += 1
 
@@ -126,4 +141,4 @@ class _Builder:
         self._num_letters += len(text)
         if self._num_letters > _MAX_TEXT:
             raise DataError(f"over {_MAX_TEXT} letters in one element", where=self._where)
-        self._open[-1].text += text
+        self._open[-1].texts.append(text)

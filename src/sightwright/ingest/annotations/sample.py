@@ -1,10 +1,10 @@
 """One image with its annotations becomes records: the work of one process on one job."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from sightwright.errors import DataError, ImageError
 from sightwright.geometry import Matrix, reading_order
@@ -12,7 +12,7 @@ from sightwright.ingest.annotations.descriptions import (
     Described,
     WordRules,
     describe,
-    without_group,
+    with_groups,
 )
 from sightwright.ingest.annotations.found import Annotated, BadSample, Marked, Refusal
 from sightwright.ingest.annotations.frames import Frame, choose, scaled_to
@@ -35,7 +35,6 @@ from sightwright.tasks.domains import DOMAINS, GROUP, DomainName
 from sightwright.tasks.summaries import build_summary, summary_text
 
 Mode = Literal["strict", "lenient", "warn"]
-MODES: tuple[Mode, ...] = get_args(Mode)
 IMAGES = "images"
 
 # A polygon that crosses itself is mended outside strict mode, and an object without words is
@@ -232,26 +231,24 @@ class _Sample:
                 return reason not in _HOPELESS
 
     def _with_whole_groups(self, ready: list[_Ready]) -> list[_Ready]:
-        """A group of one is none: its member is invalid, or (`warn`) belongs to no group."""
-        members = Counter(
-            group for one in ready for group in one.described.attributes.get(GROUP, ())
-        )
+        """A group of one is none: its member is invalid, or (`warn`) is not in it."""
         if self._rules.domain is None:
             return ready
-        whole: list[_Ready] = []
-        for one in ready:
-            lonely = [
-                group for group in one.described.attributes.get(GROUP, ()) if members[group] < 2
-            ]
-            if not lonely:
-                whole.append(one)
-                continue
-            kept = self._rules.mode == "warn"
-            detail = f"{GROUP}={'|'.join(lonely)} has one member, and needs two"
-            self._refuse(Refusal(one.item.place, "group", detail, one.item.label, kept=kept))
-            if kept:
-                whole.append(_ungrouped(one))
-        return whole if len(whole) == len(ready) else self._with_whole_groups(whole)
+        # An object that goes may leave another alone.
+        while lonely := _groups_of_one(ready):
+            ready = [left for one in ready if (left := self._in_company(one, lonely))]
+        return ready
+
+    def _in_company(self, one: _Ready, lonely: Container[str]) -> _Ready | None:
+        groups = one.described.attributes.get(GROUP, [])
+        alone = [group for group in groups if group in lonely]
+        if not alone:
+            return one
+        kept = self._rules.mode == "warn"
+        detail = f"{GROUP}={'|'.join(alone)} has one member, and needs two"
+        self._refuse(Refusal(one.item.place, "group", detail, one.item.label, kept=kept))
+        others = [group for group in groups if group not in lonely]
+        return _regrouped(one, others) if kept else None
 
     def _write(self, ready: Sequence[_Ready], image: str) -> None:
         job = self._job
@@ -299,9 +296,15 @@ class _Sample:
         report_sample(self._made, bad)
 
 
-def _ungrouped(one: _Ready) -> _Ready:
+def _groups_of_one(ready: Sequence[_Ready]) -> set[str]:
+    members = Counter(group for one in ready for group in one.described.attributes.get(GROUP, ()))
+    return {group for group, number in members.items() if number < 2}
+
+
+def _regrouped(one: _Ready, groups: list[str]) -> _Ready:
     attributes = {k: v for k, v in one.described.attributes.items() if k != GROUP}
+    attributes |= {GROUP: groups} if groups else {}
     described = replace(
-        one.described, desc=without_group(one.described.desc), attributes=attributes
+        one.described, desc=with_groups(one.described.desc, groups), attributes=attributes
     )
     return _Ready(one.item, DenseObject(described.desc, one.object.geometry), described)

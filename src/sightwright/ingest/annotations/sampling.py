@@ -11,7 +11,6 @@ A record's main class is the one that most of its objects have; it counts once f
 it in `uniform` and `top_k`.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Literal, get_args
 
 from sightwright import jsonl
 from sightwright.errors import DataError
+from sightwright.ingest.split import shuffled
 from sightwright.inspection_records import read_inspection_record, write_inspection_record
 from sightwright.metrics.descriptions import label_of
 from sightwright.rebase import Rebase
@@ -88,7 +88,7 @@ def choose(
     Args:
         classes: of the objects of each record.
     """
-    order = sorted(range(len(classes)), key=lambda index: _shuffled(index, seed))
+    order = sorted(range(len(classes)), key=lambda index: shuffled(index.to_bytes(8, "big"), seed))
     match strategy:
         case "random":
             chosen = order[:number]
@@ -143,9 +143,5 @@ def _uniform(classes: Sequence[Sequence[str]], order: Sequence[int], number: int
                 left.pop()
             if left and len(chosen) < number:
                 chosen[left.pop()] = None
+        rarest_first = [name for name in rarest_first if holders[name]]
     return list(chosen)
-
-
-def _shuffled(index: int, seed: int) -> bytes:
-    salt = seed.to_bytes(16, "big", signed=True)
-    return hashlib.blake2b(index.to_bytes(8, "big"), digest_size=16, salt=salt).digest()

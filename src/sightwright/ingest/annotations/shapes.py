@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from sightwright.geometry import (
+    CROSSES_ITSELF,
     Box,
     Geometry,
     Line,
@@ -81,31 +82,32 @@ def shape(
 
 
 def _one_piece(parts: Sequence[Geometry], made: Shaped) -> Geometry | None:
-    pieces = [canonical(part) for part in parts]
-    if len(pieces) > 1:
+    if len(parts) > 1:
         made.changes.append(LARGEST_PART)
-    mended = [_mended(piece, made) for piece in pieces]
-    usable = [piece for piece in mended if piece is not None]
-    if not usable:
-        return None
+    mended = [_mended(canonical(part)) for part in parts]
+    usable = [piece for piece in mended if piece.geometry is not None]
     # The faults of a piece that is not taken matter to nobody.
-    made.faults = [fault for fault in made.faults if fault[0] == "self-crossing"]
-    return max(usable, key=area)
+    taken = [max(usable, key=_size)] if usable else mended
+    for piece in taken:
+        made.changes += piece.changes
+        made.faults += piece.faults
+    return taken[0].geometry
 
 
-def _mended(piece: Geometry, made: Shaped) -> Geometry | None:
+def _size(piece: Shaped) -> float:
+    return 0.0 if piece.geometry is None else area(piece.geometry)
+
+
+def _mended(piece: Geometry) -> Shaped:
     # A line of no length is padded in the end; a box without area is not mended.
     found = [] if isinstance(piece, Line) else faults(piece)
     if not found:
-        return piece
+        return Shaped(piece)
     # The halves of a bow tie cancel out: it has no area, and yet a part to keep.
     part = repaired(piece) if isinstance(piece, Polygon) and len(set(piece.points)) > 2 else None
     if part is None or faults(part):
-        made.faults.append(("no-area", found[0]))
-        return None
-    made.faults.append(("self-crossing", "poly crosses itself"))
-    made.changes.append(REPAIRED)
-    return part
+        return Shaped(faults=[("no-area", found[0])])
+    return Shaped(part, [REPAIRED], [("self-crossing", CROSSES_ITSELF)])
 
 
 def repaired(polygon: Polygon) -> Polygon | None:
@@ -211,7 +213,7 @@ def _with_some_area(polygon: Polygon, made: Shaped) -> Polygon | None:
     found = faults(polygon)
     if not found:
         return polygon
-    if found != ["poly crosses itself"]:
+    if found != [CROSSES_ITSELF]:
         return None
     made.changes.append(REPAIRED_ROUNDED)
     again = repaired(polygon)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightwright.tasks.header import (
+from sightwright.metrics.header import (
     DEFAULT_FORMAT,
     Header,
     header_line,
