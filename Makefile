@@ -9,7 +9,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-dense demo-summary test test-slow check bench docs clean
+.PHONY: help demo demo-dense demo-summary test test-slow test-oldest check bench docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,17 @@ test: $(VENV)/.dev ## the tests that fit everywhere
 test-slow: $(VENV)/.dev ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
+$(VENV)-oldest/.dev: $(VENV)/.torch pyproject.toml requirements/oldest.txt
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' \
+		-c requirements/oldest.txt
+	@touch $@
+
+test-oldest: export OMP_NUM_THREADS = 1
+test-oldest: $(VENV)-oldest/.dev ## the tests of model and training on the oldest transformers
+	$(VENV)-oldest/bin/python -m pytest -n $(WORKERS) tests/model tests/data tests/train
+
 check: $(VENV)/.dev ## ruff, pyright, the import contracts, the light-import test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -58,4 +69,4 @@ docs: $(VENV)/.dev ## run every block of the README and the guides
 	$(BIN)/python -m pytest -q tests/docs
 
 clean: ## remove the environment and everything the targets made
-	rm -rf $(VENV) demo-run dense-run summary-run dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest demo-run dense-run summary-run dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -29,6 +29,7 @@ class VisionSpec:
         temporal_patch_size: frames per patch; a still image repeats its one frame.
         merge_size: patches per side that the merger joins into one LLM token.
         mean, std: per-channel normalisation of values in 0..1.
+        num_position_embeddings: places of the ViT's learnt table, a square of 48 x 48.
     """
 
     pixels: PixelPolicy
@@ -37,6 +38,7 @@ class VisionSpec:
     merge_size: int = 2
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    num_position_embeddings: int = 2304
 
     @property
     def factor(self) -> int:

@@ -25,7 +25,7 @@ def tokenizer(tiny_folder: Path) -> ChatTokenizer:
 
 @pytest.fixture
 def spec() -> VisionSpec:
-    return VisionSpec(PixelPolicy(32 * 32, 64 * 32 * 32))
+    return VisionSpec(PixelPolicy(32 * 32, 64 * 32 * 32), num_position_embeddings=256)
 
 
 @pytest.fixture

@@ -1,43 +1,21 @@
-import json
 from pathlib import Path
 
 import pytest
 import torch
 from peft import PeftModel
-from transformers import PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel, Qwen3VLForConditionalGeneration
 
+from model.adapted import fill, fresh, logits, trainable
+from sightwright.config.load import load_text
 from sightwright.config.sections.tuner import Tuner
 from sightwright.errors import ModelError
-from sightwright.model.adapters import (
-    PartRow,
-    is_prepared,
-    load_adapter,
-    parts_table,
-    prepare_model,
-)
-from sightwright.model.load import load_model
-from sightwright.model.parts import part_of
+from sightwright.model.adapters import is_prepared, load_adapter, prepare_model
+from sightwright.model.load import load_model, resolve_folder
+from sightwright.model.parts import part_of, without_adapter
+from sightwright.model.parts_table import PartRow, parts_table
 
+SNIPPETS = Path(__file__).parents[1] / "config/snippets"
 QKVO = ("q_proj", "k_proj", "v_proj", "o_proj")
-
-
-def trainable(model: torch.nn.Module) -> set[str]:
-    return {name for name, p in model.named_parameters() if p.requires_grad}
-
-
-def fill(model: torch.nn.Module, seed: int = 0) -> None:
-    """Give every trainable parameter a value of its own, as training would."""
-    torch.manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter.normal_(std=0.1)
-
-
-def logits(model: torch.nn.Module) -> torch.Tensor:
-    ids = torch.arange(20, 60).view(2, 20)
-    with torch.no_grad():
-        return model(input_ids=ids).logits
 
 
 def test_lora_learns_in_the_modules_named_and_nowhere_else(dense: PreTrainedModel) -> None:
@@ -86,6 +64,22 @@ def test_the_adapter_of_a_bfloat16_model_is_kept_in_float32(tiny_folder: Path) -
     assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
 
 
+def test_a_model_is_adapted_once(dense: PreTrainedModel) -> None:
+    model = prepare_model(dense, Tuner())
+    for tuner in (Tuner(), Tuner(train_type="full")):
+        with pytest.raises(ModelError, match="has an adapter already"):
+            prepare_model(model, tuner)  # type: ignore[arg-type]
+
+
+def test_prepare_model_is_public(dense: PreTrainedModel) -> None:
+    import sightwright.train
+    from sightwright.train import prepare_model as public
+
+    assert public is prepare_model
+    with pytest.raises(AttributeError, match="no attribute 'prepare_models'"):
+        _ = sightwright.train.prepare_models  # type: ignore[attr-defined]
+
+
 def test_full_training_honours_the_freeze_flags(dense: PreTrainedModel) -> None:
     tuner = Tuner(train_type="full", freeze_llm=True, freeze_aligner=False)
     model = prepare_model(dense, tuner)
@@ -95,30 +89,35 @@ def test_full_training_honours_the_freeze_flags(dense: PreTrainedModel) -> None:
     assert learning == {"aligner"}
 
 
-def test_the_aligner_playbook_trains_the_mergers_in_full(
-    dense: PreTrainedModel, tmp_path: Path, tiny_folder: Path
-) -> None:
-    merger = sum(p.numel() for p in dense.model.visual.merger.parameters())
-    tuner = Tuner(
-        freeze_llm=True,
-        target_regex="^$",
-        modules_to_save=("model.visual.merger", "model.visual.deepstack_merger_list.0"),
-    )
-    before = {row.part: row.parameters for row in parts_table(dense)}
-    model = prepare_model(dense, tuner)
+def test_the_aligner_playbook_trains_exactly_the_four_mergers(tmp_path: Path) -> None:
+    """The documents' YAML on a model with three deepstack mergers, as the real ones have (T22)."""
+    text = (SNIPPETS / "aligner_playbook.yaml").read_text()
+    base = three_mergers()
+    merger = base.model.visual.merger
+    size = sum(p.numel() for p in merger.parameters())
+    deep = sum(p.numel() for p in base.model.visual.deepstack_merger_list.parameters())
+    before = {row.part: row.parameters for row in parts_table(base)}
+    model = prepare_model(base, load_text(text).config.tuner)
     rows = {row.part: row for row in parts_table(model)}
-    saved = {name.split(".visual.")[1].split(".modules_to_save")[0] for name in trainable(model)}
-    assert saved == {"merger", "deepstack_merger_list.0"}
+    saved = {without_adapter(name).split(".visual.")[1] for name in trainable(model)}
+    assert saved == {"merger", *(f"deepstack_merger_list.{i}" for i in range(3))}
     # The copy that learns is counted; the original that PEFT keeps beside it is not.
-    assert rows["aligner"].parameters == before["aligner"]
-    assert rows["aligner"].trainable > merger and rows["aligner"].modules == 2
+    assert rows["aligner"] == PartRow("aligner", before["aligner"], size + deep, 4)
+    assert {part_of(name) for name in trainable(model)} == {"aligner"}
     fill(model)
     model.save_pretrained(tmp_path)
-    again = load_adapter(load_model(tiny_folder, "float32", device="cpu"), tmp_path)
+    again = load_adapter(three_mergers(), tmp_path)
     for (name, one), (_, other) in zip(
         sorted(model.state_dict().items()), sorted(again.state_dict().items()), strict=True
     ):
         assert torch.equal(one, other), name
+
+
+def three_mergers() -> PreTrainedModel:
+    config = AutoConfig.from_pretrained(resolve_folder("tiny"))
+    config.vision_config.deepstack_visual_indexes = [0, 1, 2]
+    torch.manual_seed(0)
+    return Qwen3VLForConditionalGeneration(config).float().eval()
 
 
 def test_biases_learn_in_unfrozen_parts_alone(dense: PreTrainedModel) -> None:
@@ -158,50 +157,10 @@ def test_nothing_to_learn_is_an_error(dense: PreTrainedModel) -> None:
     assert not is_prepared(dense)
 
 
-def test_other_train_types_are_refused_by_name(dense: PreTrainedModel) -> None:
-    with pytest.raises(ModelError, match="'boft'"):
-        prepare_model(dense, Tuner(train_type="boft"))
-
-
-def test_stage_two_takes_up_the_adapter_of_stage_one(tiny_folder: Path, tmp_path: Path) -> None:
-    stage_one = prepare_model(
-        load_model(tiny_folder, "float32", device="cpu"),
-        Tuner(freeze_llm=True, freeze_aligner=False, lora_dropout=0.0),
-    )
-    fill(stage_one)
-    stage_one.save_pretrained(tmp_path)
-    expected = logits(stage_one)
-    stage_two = prepare_model(
-        load_model(tiny_folder, "float32", device="cpu"),
-        Tuner(target_modules=QKVO, lora_dropout=0.0),
-        resume_from=tmp_path,
-    )
-    # The aligner's adapters are found there, so they go on; the language model's start fresh.
-    assert {part_of(name) for name in trainable(stage_two)} == {"aligner", "llm"}
-    one, two = dict(stage_one.named_parameters()), dict(stage_two.named_parameters())
-    for name in trainable(stage_one):
-        assert torch.equal(one[name], two[name]), name
-    fresh = trainable(stage_two) - trainable(stage_one)
-    assert all(not two[name].any() for name in fresh if ".lora_B." in name)
-    torch.testing.assert_close(logits(stage_two), expected, rtol=0, atol=0)
-
-
-def test_the_checkpoint_that_the_tuner_names_is_the_default(
-    tiny_folder: Path, tmp_path: Path
-) -> None:
-    first = prepare_model(load_model(tiny_folder, "float32", device="cpu"), Tuner())
-    fill(first)
-    first.save_pretrained(tmp_path)
-    tuner = Tuner(resume_from_checkpoint=str(tmp_path))
-    second = prepare_model(load_model(tiny_folder, "float32", device="cpu"), tuner)
-    one, two = dict(first.named_parameters()), dict(second.named_parameters())
-    assert all(torch.equal(one[name], two[name]) for name in trainable(first))
-
-
 def test_an_adapter_with_tensors_of_no_place_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
-    model = prepare_model(load_model(tiny_folder, "float32", device="cpu"), Tuner())
+    model = prepare_model(fresh(tiny_folder), Tuner())
     model.save_pretrained(tmp_path)
     path = tmp_path / "adapter_model.safetensors"
     weights = load_file(path)
@@ -209,62 +168,7 @@ def test_an_adapter_with_tensors_of_no_place_is_refused(tiny_folder: Path, tmp_p
     weights[name.replace(".layers.0.", ".layers.9.")] = weights[name].clone()
     save_file(weights, path)
     with pytest.raises(ModelError, match=r"layers\.9\."):
-        load_adapter(load_model(tiny_folder, "float32", device="cpu"), tmp_path)
-
-
-def test_stage_two_takes_up_the_weights_of_a_full_stage_one(
-    tiny_folder: Path, tmp_path: Path
-) -> None:
-    stage_one = prepare_model(
-        load_model(tiny_folder, "float32", device="cpu"),
-        Tuner(train_type="full", freeze_llm=True, freeze_aligner=False),
-    )
-    fill(stage_one)
-    stage_one.save_pretrained(tmp_path)
-    stage_two = prepare_model(
-        load_model(tiny_folder, "float32", device="cpu"), Tuner(), resume_from=tmp_path
-    )
-    base = stage_two.get_base_model().model.visual.merger
-    assert torch.equal(base.linear_fc1.weight, stage_one.model.visual.merger.linear_fc1.weight)
-    assert {part_of(name) for name in trainable(stage_two)} == {"llm"}
-
-
-def test_modules_saved_in_full_are_taken_up_by_their_short_names_too(
-    tiny_folder: Path, tmp_path: Path
-) -> None:
-    tuner = Tuner(freeze_llm=True, target_regex="^$", modules_to_save=("visual.merger",))
-    first = prepare_model(load_model(tiny_folder, "float32", device="cpu"), tuner)
-    fill(first)
-    first.save_pretrained(tmp_path)
-    config = tmp_path / "adapter_config.json"
-    content = json.loads(config.read_text())
-    assert content["modules_to_save"] == ["model.visual.merger"]
-    config.write_text(json.dumps(content | {"modules_to_save": ["merger"]}))
-    second = prepare_model(
-        load_model(tiny_folder, "float32", device="cpu"), Tuner(), resume_from=tmp_path
-    )
-    assert {part_of(name) for name in trainable(second)} == {"aligner", "llm"}
-    one, two = dict(first.named_parameters()), dict(second.named_parameters())
-    assert all(torch.equal(one[name], two[name]) for name in trainable(first))
-
-
-def test_a_checkpoint_that_does_not_fit_is_an_error(tiny_folder: Path, tmp_path: Path) -> None:
-    def fresh() -> PreTrainedModel:
-        return load_model(tiny_folder, "float32", device="cpu")
-
-    with pytest.raises(ModelError, match="no such folder"):
-        prepare_model(fresh(), Tuner(), resume_from=tmp_path / "absent")
-    with pytest.raises(ModelError, match="neither an adapter nor model weights"):
-        prepare_model(fresh(), Tuner(), resume_from=tmp_path)
-    prepare_model(fresh(), Tuner()).save_pretrained(tmp_path)
-    with pytest.raises(ModelError, match="r 16 there, 8 here"):
-        prepare_model(fresh(), Tuner(lora_rank=8), resume_from=tmp_path)
-    with pytest.raises(ModelError, match="holds an adapter"):
-        prepare_model(fresh(), Tuner(train_type="full"), resume_from=tmp_path)
-    with pytest.raises(ModelError, match="init_weights"):
-        prepare_model(fresh(), Tuner(init_weights="pissa"), resume_from=tmp_path)
-    with pytest.raises(ModelError, match="no folder"):
-        load_adapter(fresh(), tmp_path / "absent")
+        load_adapter(fresh(tiny_folder), tmp_path)
 
 
 def test_qlora_needs_a_quantised_base(

@@ -14,6 +14,7 @@ from sightwright.model.adapters import load_adapter, prepare_model
 from sightwright.model.checkpoints import (
     MARKER,
     all_checkpoints,
+    best_of_run,
     complete_checkpoints,
     is_torn,
     latest_complete,
@@ -35,6 +36,15 @@ def run(tmp_path: Path) -> Path:
     (tmp_path / "checkpoint-9" / MARKER).write_text("{}")
     (tmp_path / "checkpoint-x").mkdir()
     return tmp_path
+
+
+def test_a_finished_run_stands_for_its_best_checkpoint(run: Path) -> None:
+    assert best_of_run(run) == run
+    (run / "run.json").write_text('{"best_checkpoint": "checkpoint-9"}')
+    assert best_of_run(run) == run / "checkpoint-9"
+    assert best_of_run(run / "checkpoint-9") == run / "checkpoint-9"
+    (run / "run.json").write_text('{"best_checkpoint": null}')
+    assert best_of_run(run) == run
 
 
 def test_checkpoints_are_found_by_step(run: Path) -> None:

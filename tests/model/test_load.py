@@ -49,6 +49,9 @@ def test_the_hub_out_of_reach_is_an_error_that_says_so(monkeypatch: pytest.Monke
     with pytest.raises(ModelError, match="the hub does not give it") as caught:
         resolve_folder("nobody/nothing")
     assert caught.value.where == "nobody/nothing"
+    with pytest.raises(ModelError) as caught:
+        resolve_folder("Qwen/Qwen3-VL-32B-A3B-Instruct")
+    assert "did you mean Qwen/Qwen3-VL-30B-A3B-Instruct" in str(caught.value.remedy)
 
 
 def test_a_dense_model_is_loaded_in_the_number_format_asked_for(tiny_folder: Path) -> None:
@@ -138,8 +141,14 @@ def test_a_gpu_that_is_not_there_is_an_error(tiny_folder: Path) -> None:
     assert choose_device(None) == "cpu"
     with pytest.raises(ModelError, match="no usable GPU"):
         choose_device("cuda:0")
-    with pytest.raises(ModelError, match="needs a GPU"):
-        load_model(tiny_folder, quantization=Quantization(quant_bits=4))
+
+
+def test_four_bits_are_those_of_the_language_models_layers(tiny_folder: Path) -> None:
+    four_bit = Quantization(quant_bits=4)
+    model = load_model(tiny_folder, "float32", device="cpu", quantization=four_bit)
+    kinds = {name: type(module).__name__ for name, module in model.named_modules()}
+    assert kinds["model.language_model.layers.0.mlp.up_proj"] == "Linear4bit"
+    assert kinds["model.visual.merger.linear_fc1"] == kinds["lm_head"] == "Linear"
 
 
 def test_the_vision_spec_is_read_and_the_policy_wins(tiny_folder: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from sightwright.chat import ChatTokenizer, Rendered, render
@@ -12,6 +13,7 @@ from sightwright.inspection_records import InspectionRecord
 from sightwright.record_formats import Record
 from sightwright.records import ChatRecord, Message, Text
 from sightwright.tasks.dense import DenseTask, GroupMode, require_objects
+from sightwright.tasks.token_kinds import TokenKind, kinds_of_tokens
 from sightwright.tasks.verdict import VerdictTask
 from sightwright.vision import VisionSpec
 
@@ -151,6 +153,16 @@ class Encoder:
                 remedy="raise global_max_length (or template.max_length), or lower "
                 "template.max_pixels: fewer pixels are fewer image tokens",
             )
+
+
+def answer_kinds(encoded: Encoded, tokenizer: ChatTokenizer) -> list[TokenKind]:
+    """What each supervised token writes, in order; each answer is read for itself."""
+    found: list[TokenKind] = []
+    tokens = zip(encoded.ids, encoded.supervised, strict=True)
+    for supervised, answer in groupby(tokens, key=lambda token: token[1]):
+        if supervised:
+            found += kinds_of_tokens(tokenizer.token_bytes([token for token, _ in answer]))
+    return found
 
 
 def arrange_extraction(task: "ExtractTask") -> Arrange:

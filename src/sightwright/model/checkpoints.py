@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sightwright import certificate
+from sightwright import canonical, certificate
 from sightwright.errors import ModelError
 
 MARKER = "complete.json"
 _PREFIX = "checkpoint-"
 _OF_A_RUN = "resolved.yaml"
+_OUTCOME = "run.json"
 
 
 def is_complete(folder: Path) -> bool:
@@ -42,6 +43,16 @@ def complete_checkpoints(run_folder: Path) -> list[Path]:
 def latest_complete(run_folder: Path) -> Path | None:
     whole = complete_checkpoints(run_folder)
     return whole[-1] if whole else None
+
+
+def best_of_run(folder: Path) -> Path:
+    """The checkpoint that the outcome of a finished run calls the best; `folder` itself where it is
+    no such run's."""
+    outcome = folder / _OUTCOME
+    if not outcome.is_file():
+        return folder
+    best = canonical.loads(outcome.read_text(encoding="utf-8")).get("best_checkpoint")
+    return folder if best is None else folder / str(best)
 
 
 def is_torn(folder: Path) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sightwright import extras
 from sightwright.chat import ChatTokenizer
-from sightwright.config.sections.model import TINY
+from sightwright.config.sections.model import TINY, misnamed
 from sightwright.config.sections.quantization import Quantization
 from sightwright.errors import ModelError
 from sightwright.model.checkpoints import refuse_torn
@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CLASSES = {
-    "qwen3_vl": "Qwen3VLForConditionalGeneration",
-    "qwen3_vl_moe": "Qwen3VLMoeForConditionalGeneration",
-}
+Triple = tuple[float, float, float]
+
+_KINDS = ("qwen3_vl", "qwen3_vl_moe")
 _DTYPES = {
     **dict.fromkeys(("bfloat16", "bf16"), "bfloat16"),
     **dict.fromkeys(("float16", "fp16", "half"), "float16"),
@@ -78,7 +77,8 @@ def _download(hub_id: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    remedy = "give the path of a model folder, or a hub id that this machine can reach"
+    reachable = "give the path of a model folder, or a hub id that this machine can reach"
+    remedy = misnamed(hub_id) or reachable
     try:
         return Path(
             snapshot_download(
@@ -108,10 +108,10 @@ def model_type(folder: Path) -> str:
             remedy="give the base model here and this folder as the adapters",
         )  # fmt: skip
     kind = _read_json(folder / "config.json").get("model_type")
-    if kind not in _CLASSES:
+    if kind not in _KINDS:
         raise ModelError(
             f"model_type {kind!r} cannot be run", where=str(folder / "config.json"),
-            remedy=f"a Qwen3-VL checkpoint has {' or '.join(_CLASSES)}",
+            remedy=f"a Qwen3-VL checkpoint has {' or '.join(_KINDS)}",
         )  # fmt: skip
     return str(kind)
 
@@ -135,10 +135,12 @@ def load_model(
         ModelError: another architecture, missing or broken weights.
         MissingExtraError: bitsandbytes is needed and absent.
     """
-    import transformers
     from safetensors import SafetensorError
 
-    cls = cast("Any", getattr(transformers, _CLASSES[model_type(folder)]))
+    from sightwright.model.patch_embedding import take_uint8_patches
+    from sightwright.model.qwen3_vl import CLASSES
+
+    cls = cast("Any", CLASSES[model_type(folder)])
     attention = resolve_attention(attn_impl)
     if attention.reason:
         log.warning("attention %s: %s", attention.used, attention.reason)
@@ -155,6 +157,7 @@ def load_model(
             remedy="check that config.json and the *.safetensors files belong together",
         ) from error  # fmt: skip
     _refuse_gaps(found, folder)
+    take_uint8_patches(model.model.visual.patch_embed, *_pixel_statistics(folder))
     model.eval()
     return model if settings else model.to(place)
 
@@ -238,6 +241,18 @@ def load_vision_spec(folder: Path, pixels: PixelPolicy | None = None) -> VisionS
         merge_size=content.get("merge_size", spec.merge_size),
         mean=tuple(content.get("image_mean", spec.mean)),
         std=tuple(content.get("image_std", spec.std)),
+        num_position_embeddings=vision.get("num_position_embeddings", spec.num_position_embeddings),
+    )
+
+
+def _pixel_statistics(folder: Path) -> tuple[Triple, Triple]:
+    """Mean and standard deviation by channel; Qwen's where the folder says nothing of pixels."""
+    names = ("preprocessor_config.json", "processor_config.json")
+    content = _image_processor(folder) if any((folder / name).exists() for name in names) else {}
+    usual = VisionSpec.mean, VisionSpec.std
+    return (
+        tuple(content.get("image_mean", usual[0])),
+        tuple(content.get("image_std", usual[1])),
     )
 
 
@@ -283,11 +298,9 @@ def _quantization_settings(
             f"quant_method {quantization.quant_method!r} cannot be loaded by this version",
             remedy="quant_method: bnb",
         )
-    if not device.startswith("cuda"):
-        raise ModelError(
-            "a quantised base model needs a GPU", remedy="train_type: lora without quantization"
-        )
     extras.require("bitsandbytes", "quant")
+    if not device.startswith("cuda"):
+        log.warning("quant_bits %d: slower on a CPU than whole weights", quantization.quant_bits)
     from transformers import BitsAndBytesConfig
 
     # The vision part is a small share of the memory and the first to lose accuracy.
