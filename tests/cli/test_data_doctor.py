@@ -1,6 +1,7 @@
 """`data doctor` on the command line: what it prints and writes, how it ends."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -111,6 +112,24 @@ def test_pages_without_words_are_told(tmp_path: Path) -> None:
     result = run(file)
     assert result.exit_code == 0
     assert "1 of 1 page without words: their values were not looked up" in result.stdout
+
+
+def test_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"\xff.jsonl")
+    file.write_text(photo(tmp_path, 1) + photo(tmp_path, 1, width=64))
+    val = tmp_path / "val.jsonl"
+    val.write_text(photo(tmp_path, 1))
+    result = run(file, val, "--out", tmp_path / "out", "--group-by", "meta.nothing")
+    assert result.exit_code == 2
+    found = json.loads((tmp_path / "out" / "doctor.json").read_text())
+    assert found["splits"][0]["name"] == "\\xff"
+    assert "xff.jsonl" in (tmp_path / "out" / "doctor.html").read_text()
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_first(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    result = run(tmp_path / "none.jsonl", "--out", tmp_path / "out")
+    assert isinstance(result.exception, FileExistsError)
 
 
 _INTERRUPTED = """

@@ -183,6 +183,29 @@ def test_photographs_as_a_run_would_learn_them(photographs: Path) -> None:
     assert "What augmentation makes of it" in page and "token by token" in page
 
 
+def test_photographs_as_their_data_set_of_a_mixture_learns_them(photographs: Path) -> None:
+    # The run learns objects; this file is there for its summaries, which know no augmentation.
+    lines = [json.loads(text) for text in photographs.read_text().splitlines()]
+    summaries = photographs.with_name("summaries.jsonl")
+    summaries.write_text("".join(json.dumps({**v, "summary": "a sum"}) + "\n" for v in lines))
+    (photographs.parent / "mix.yaml").write_text(
+        f"targets: [{{name: bbu, train_jsonl: {photographs.name}, template: target_dense_bbu}}]\n"
+        f"sources: [{{name: sums, dataset: bbu, train_jsonl: {summaries.name}, "
+        "template: summary_bbu, ratio: 1}]\n"
+    )
+    config = _dense(photographs.parent, f"{AUGMENTED}\n  fusion_config: mix.yaml")
+    _, _, out = _draw(summaries, "a.html", "--config", config, "--limit", "1")
+    page = out.read_text()
+    assert "summary, as sums" in page and ">a sum<" in page and "object_1" not in page
+    _, _, out = _draw(photographs, "b.html", "--config", config, "--limit", "1")
+    page = out.read_text()
+    assert "dense, as bbu" in page
+    assert "&lt;DOMAIN=BBU&gt;, &lt;TASK=DETECTION&gt;\n{&#34;object_1" in page
+    with pytest.raises(ConfigError, match="leaves the images of sums as they are"):
+        _draw(summaries, "c.png", "--config", config, "--augment", "2")
+    _draw(photographs, "d.png", "--config", config, "--augment", "2")
+
+
 def test_photographs_as_a_picture(photographs: Path) -> None:
     code, output, out = _draw(photographs, "sheet.png")
     assert (code, output.splitlines()[0]) == (0, f"{out}: 3 records with 3 objects")

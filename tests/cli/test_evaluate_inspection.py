@@ -4,6 +4,7 @@ It was taught no such thing: what is checked here is the road, not the answers.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,9 @@ def test_objects(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         main(["compare", str(folder / "out"), str(folder / "out")])
     assert caught.value.code == 2
     assert "an evaluation of photographs (dense)" in " ".join(capsys.readouterr().err.split())
-    report(folder, capsys, "--data", folder / "test.jsonl", "--no-html")
+    # Its name is bytes that are no text.
+    odd = (folder / "test.jsonl").rename(folder / os.fsdecode(b"\xff.jsonl"))
+    assert report(folder, capsys, "--data", odd, "--no-html")["data"].endswith("\\xff.jsonl")
     assert not (folder / "out" / "report.html").exists()
 
 

@@ -106,6 +106,40 @@ def test_without_a_schema_the_answer_is_text(
     assert "free text" in err
 
 
+def test_a_text_is_printed_as_it_is_written(
+    capsys: pytest.CaptureFixture[str], server: tuple[str, FakeEngine], image: str, schema: str
+) -> None:
+    asked = ["infer", "--url", server[0], "--api-key", "sesame", "--image", image]
+    code, out, _ = run(capsys, *asked, "--prompt", "Hm?", "--stream")
+    assert (code, out) == (0, "a text\n")
+    code, out, err = run(capsys, *asked, "--schema", schema, "--stream")
+    assert (code, out) == (2, "") and "printed when it is whole" in err
+
+
+def test_temperature_seed_and_system_reach_the_engine(
+    capsys: pytest.CaptureFixture[str], server: tuple[str, FakeEngine], image: str, schema: str
+) -> None:
+    asked = ["infer", "--url", server[0], "--api-key", "sesame", "--image", image]
+    drawn = ["--temperature", "0.7", "--seed", "5", "--max_new_tokens", "9"]
+    assert run(capsys, *asked, *drawn, "--prompt", "Hm?", "--system", "Be brief.")[0] == 0
+    assert run(capsys, *asked, *drawn, "--schema", schema)[0] == 0
+    text, document = server[1].requests
+    for request in (text, document):
+        assert (request.temperature, request.seed, request.max_tokens) == (0.7, 5, 9)
+    assert (text.messages[0].role, text.messages[0].text) == ("system", "Be brief.")
+    code, _, err = run(capsys, *asked, "--schema", schema, "--system", "Be brief.")
+    assert code == 2 and "by its instruction alone" in err
+
+
+def test_a_draw_is_repeated_by_its_seed(capsys: pytest.CaptureFixture[str], image: str) -> None:
+    asked = [*LOCAL, "--image", image, "--prompt", "What is it?", "--max-tokens", "12", "--json"]
+    texts = [
+        json.loads(run(capsys, *asked, "--temperature", "3", "--seed", seed)[1])["text"]
+        for seed in ("1", "1", "2")
+    ]
+    assert texts[0] == texts[1] != texts[2]
+
+
 def test_a_model_is_asked_as_it_was_taught(
     capsys: pytest.CaptureFixture[str], image: str, tmp_path: Path
 ) -> None:
@@ -192,7 +226,7 @@ def test_a_server_can_be_asked(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--model", "tiny"], "either images or one PDF"),
+        (["--model", "tiny", "--prompt", "x"], "either images or one PDF"),
         (["--model", "tiny", "--image", "{image}", "--pdf", "x.pdf"], "either images or one PDF"),
         (["--image", "{image}"], "nobody to ask"),
         (["--model", "tiny", "--image", "{image}"], "nothing to ask"),

@@ -102,6 +102,8 @@ def test_irrelevant_summaries_and_the_dense_contract(tmp_path: Path) -> None:
         file.write('{"images": ["a.png"], "width": 4, "height": 4, "objects": []}\n')
     done = python(check, tmp_path, "--jsonl", "train.jsonl")
     assert done.returncode == 2 and "train.jsonl:4: 'objects'" in done.stderr
+    done = python(check, tmp_path, "--jsonl", "train.jsonl", "--limit", "-1")
+    assert done.returncode == 2 and "--limit is 0 or more" in done.stderr
     (tmp_path / "empty.jsonl").touch()
     done = python(check, tmp_path, "--jsonl", "empty.jsonl")
     assert done.returncode == 2 and "no records" in done.stderr
@@ -144,6 +146,9 @@ def test_lvis_and_coco_and_a_sample_of_them(tmp_path: Path) -> None:
     assert records[0]["objects"] == [{"desc": "bun_(hair)", "bbox_2d": [10, 8, 58, 40]}]
     assert Path(records[0]["images"][0]).is_absolute()
     coco(tmp_path, "coco.json", lvis=False)
+    given = ("--annotations", "coco.json", "--max_samples", "0", "--out", "none", *common)
+    done = python("public_data/convert_coco.py", tmp_path, *given)
+    assert done.returncode == 2 and not (tmp_path / "none").exists()
     done = python(
         "public_data/convert_coco.py", tmp_path, "--split", "val", "--annotations", "coco.json",
         *("--no-clip-boxes", "--test", "--out", "val", *common),

@@ -68,22 +68,27 @@ _EMPTY: dict[str, Any] = {
     "errors": [],
     "warnings": [],
     "notes": [],
+    "serving": [],
     "train_needs": [],
     "train_refuses": [],
 }
 
 
 def _accepted(file: Path, loaded: "Loaded", notes: tuple[str, ...]) -> dict[str, Any]:
+    from sightwright.config.shipping import shipping
     from sightwright.config.support import missing_for_training, unsupported
 
+    config = loaded.config
+    trains = config.given("tuner") or config.has_training_data
     return {
         **_EMPTY,
         "file": str(file),
         "ok": True,
         "warnings": list(loaded.warnings),
         "notes": [*loaded.notes, *notes],
-        "train_needs": missing_for_training(loaded.config),
-        "train_refuses": [str(part) for part in unsupported(loaded.config)],
+        "serving": [str(shipping(config.tuner))] if trains else [],
+        "train_needs": missing_for_training(config),
+        "train_refuses": [str(part) for part in unsupported(config)],
     }
 
 
@@ -108,6 +113,7 @@ _TITLES = {
     "errors": "error",
     "warnings": "warning",
     "notes": "note",
+    "serving": "serving",
     "train_needs": "train needs",
     "train_refuses": "train refuses",
 }

@@ -1,4 +1,7 @@
-"""`sightwright merge`: an adapter folded into its base, measured, as an ordinary model folder."""
+"""`sightwright merge`: an adapter folded into its base, measured, as an ordinary model folder.
+
+ms-swift's names of the options are taken too; `sightwright export` is the same command.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,7 +26,7 @@ class StoredDtype(StrEnum):
 
 def merge(
     adapters: Annotated[Path, typer.Option(help="An adapter's folder, or a run folder.")],
-    out: Annotated[Path, typer.Option(help="The model folder to write.")],
+    out: Annotated[Path, typer.Option("--out", "--output-dir", help="The model folder to write.")],
     model: Annotated[
         str | None, typer.Option(help="The base; by default what the adapter was trained on.")
     ] = None,
@@ -33,7 +36,11 @@ def merge(
     ] = None,
     dtype: Annotated[
         StoredDtype | None,
-        typer.Option(help="Number format of the weights; keep: the base's. Default: keep."),
+        typer.Option(
+            "--dtype",
+            "--torch-dtype",
+            help="Number format of the weights; keep: the base's. Default: keep.",
+        ),
     ] = None,
     data: Annotated[
         Path | None,
@@ -54,16 +61,23 @@ def merge(
         typer.Option(help="Largest accepted difference of logits in float32. Default: 0.001."),
     ] = None,
     device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, …")] = "cpu",
-    overwrite: Annotated[bool, typer.Option(help="Replace the folder --out.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", "--exist-ok", help="Replace the folder --out.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    merge_lora: Annotated[bool, typer.Option("--merge-lora/--no-merge-lora", hidden=True)] = True,
+    safe_serialization: Annotated[
+        bool, typer.Option("--safe-serialization/--no-safe-serialization", hidden=True)
+    ] = True,
 ) -> None:
-    """Merge a LoRA adapter into its base, in float32, and compare the two by their logits.
+    """Merge an adapter into its base, in float32, and compare the two by their logits.
 
     What is given here wins over the YAML.
     """
     from sightwright import certificate, extras, logs
     from sightwright.canonical import dumps
 
+    _refuse_what_is_not_here(merge_lora, safe_serialization)
     extras.require("peft", "serve")
     from sightwright.export import merge as merging
 
@@ -86,6 +100,16 @@ def merge(
         typer.echo(dumps(_json(report)))
     else:
         _print(report)
+
+
+def _refuse_what_is_not_here(merge_lora: bool, safe_serialization: bool) -> None:
+    if not merge_lora:
+        raise ConfigError("--merge_lora false: then there is nothing to do", remedy="leave it out")
+    if not safe_serialization:
+        raise ConfigError(
+            "--safe_serialization false: weights are written as safetensors only",
+            remedy="leave it out",
+        )
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,12 @@
-"""`sightwright infer`: one document or picture in, its answer out, by a model here or a server."""
+"""`sightwright infer`: one document or picture in, its answer out, by a model here or a server.
+
+Without either it is a conversation. ms-swift's names of the options are taken too.
+"""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,23 +19,31 @@ from sightwright.errors import ConfigError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from sightwright.certificate import Calibration, Certificate
+    from sightwright.certificate import Certificate
+    from sightwright.cli.infer_answers import Manner
     from sightwright.infer.asking import TextQuestion
-    from sightwright.infer.engine import Completion, Engine
+    from sightwright.infer.engine import Engine
     from sightwright.infer.http_engine import HttpEngine
-    from sightwright.infer.reading import Extraction
     from sightwright.tasks.extract import ExtractTask
     from sightwright.vision import PixelPolicy, VisionSpec
 
 _DRAW_SECONDS = 600.0
+_IS_ADDRESS = ("http://", "https://", "data:")
+
+
+class Backend(StrEnum):
+    """What ms-swift calls transformers; another backend is a server, asked with --url."""
+
+    pt = "pt"
+    transformers = "transformers"
 
 
 def _path(help: str, metavar: str = "FILE") -> Any:
     return typer.Option(parser=given_path, metavar=metavar, help=help, show_default=False)
 
 
-def _given(help: str, **more: Any) -> Any:
-    return typer.Option(help=help, show_default=False, **more)
+def _given(help: str, *names: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help, show_default=False, **more)
 
 
 Images = Annotated[
@@ -56,6 +68,7 @@ class _Where:
     certificate: Path | None
     device: str | None
     dtype: str
+    attn_impl: str
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,10 @@ class _Shown:
     pdf: Path | None
     dpi: int
     window_pages: int
+
+    @property
+    def is_nothing(self) -> bool:
+        return not self.images and self.pdf is None
 
 
 def infer(
@@ -80,9 +97,20 @@ def infer(
         Path | None, _path("JSON Schema of the document; else the trained one.")
     ] = None,
     prompt: Annotated[str | None, _given("Instruction; else the trained one.")] = None,
-    max_tokens: Annotated[
-        int | None, _given("Output limit; else as trained, or 512.", min=1)
+    system: Annotated[
+        str | None, _given("System turn of a question in free text; else the trained one.")
     ] = None,
+    max_tokens: Annotated[
+        int | None,
+        _given("Output limit; else as trained, or 512.", "--max-tokens", "--max-new-tokens", min=1),
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(help="Draw at this temperature; 0: the likeliest.", min=0)
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Print a text as it is written.")
+    ] = False,
     max_pixels: Annotated[
         int | None, _given("Most pixels of an image; else as trained.", min=1)
     ] = None,
@@ -100,37 +128,84 @@ def infer(
         _path("With --url: folder whose sightwright.json says how to ask.", "DIR"),
     ] = None,
     device: Annotated[str | None, _given("cpu, cuda, …; by default the best.")] = None,
-    dtype: Annotated[str, typer.Option(help="Number format; auto: as stored.")] = "auto",
+    dtype: Annotated[
+        str, typer.Option("--dtype", "--torch-dtype", help="Number format; auto: as stored.")
+    ] = "auto",
+    attn_impl: Annotated[
+        str, typer.Option(help="sdpa, flash_attention_2 or eager; of a model loaded here.")
+    ] = "sdpa",
+    infer_backend: Annotated[Backend, typer.Option(hidden=True)] = Backend.transformers,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the answer and its story as one JSON object.")
     ] = False,
 ) -> None:
-    """Read one document or picture; prints the document, or the text, on stdout."""
-    where = _Where(model, adapters, url, api_key, certificate, device, dtype)
+    """Read one document or picture; prints the document, or the text, on stdout.
+
+    With neither an image nor a PDF nor a question: a conversation, one question a line.
+    """
+    where = _Where(model, adapters, url, api_key, certificate, device, dtype, attn_impl)
     shown = _Shown(tuple(image or ()), pdf, dpi, window_pages)
-    _check(where, shown)
-    from sightwright.infer.asking import TextQuestion, output_tokens_of, pixels_of, question_of
-    from sightwright.infer.reading import read_pages
-    from sightwright.schema import load_schema
+    talks = shown.is_nothing and schema is None and prompt is None
+    _check(where, shown, talks)
+    from sightwright.cli.infer_answers import Drawn, Manner
+    from sightwright.cli.infer_talk import talk
+    from sightwright.infer.asking import output_tokens_of, pixels_of
 
     known = _known(where)
-    question = question_of(known, load_schema(schema) if schema else None, prompt)
     limit = max_tokens or output_tokens_of(known)
+    manner = Manner(limit, temperature, seed, stream, as_json)
     spec = _spec(where, pixels_of(known, max_pixels))
+    if talks:
+        with _engine(where, spec) as engine:
+            talk(Drawn(engine, manner), manner, _opened, system or _system_of(known))
+        return
+    question = _question(known, schema, prompt, system)
     pages = _pages(shown, spec)
     with _engine(where, spec) as engine:
-        if isinstance(question, TextQuestion):
-            _answer_text(engine, question, pages, limit, as_json=as_json)
-        else:
-            found = read_pages(
-                engine, question, pages, window_pages=shown.window_pages, max_tokens=limit
-            )
-            calibration = known.calibration if known else None
-            _tell_document(engine, question, pages, found, calibration, as_json=as_json)
+        _read(Drawn(engine, manner), question, pages, known, manner, window_pages)
 
 
-def _check(where: _Where, shown: _Shown) -> None:
-    if bool(shown.images) == (shown.pdf is not None):
+def _question(
+    known: "Certificate | None", schema: Path | None, prompt: str | None, system: str | None
+) -> "ExtractTask | TextQuestion":
+    from sightwright.infer.asking import TextQuestion, question_of
+    from sightwright.schema import load_schema
+
+    question = question_of(known, load_schema(schema) if schema else None, prompt)
+    if system is None:
+        return question
+    if not isinstance(question, TextQuestion):
+        raise ConfigError(
+            "--system: a document is asked for by its instruction alone", remedy="give --prompt"
+        )
+    return replace(question, system=system)
+
+
+def _system_of(known: "Certificate | None") -> str | None:
+    photographs = known.task.inspection if known and known.task else None
+    return photographs.system if photographs else None
+
+
+def _read(
+    engine: "Engine",
+    question: "ExtractTask | TextQuestion",
+    pages: "list[Image]",
+    known: "Certificate | None",
+    manner: "Manner",
+    window_pages: int,
+) -> None:
+    from sightwright.cli.infer_answers import read_document, read_text
+    from sightwright.infer.asking import TextQuestion
+
+    if isinstance(question, TextQuestion):
+        read_text(engine, question, pages, manner)
+    else:
+        calibration = known.calibration if known else None
+        read_document(engine, question, pages, calibration, manner, window_pages)
+
+
+def _check(where: _Where, shown: _Shown, talks: bool) -> None:
+    if not talks and bool(shown.images) == (shown.pdf is not None):
         raise ConfigError("either images or one PDF", remedy="give --image, or --pdf")
     if where.url is None and where.model is None and where.adapters is None:
         raise ConfigError("nobody to ask", remedy="give --model, or --adapters, or --url")
@@ -198,6 +273,7 @@ def _loaded(where: _Where, spec: "VisionSpec | None") -> "Engine":
         base,
         adapters=checkpoint,
         dtype=where.dtype,
+        attn_impl=where.attn_impl,
         device=where.device,
         pixels=spec.pixels if spec else None,
     )
@@ -219,16 +295,16 @@ def _server(where: _Where, url: str, spec: "VisionSpec | None") -> "HttpEngine":
     return HttpEngine(url, names[0], api_key=where.api_key, spec=spec)
 
 
+def _opened(name: str) -> "Image":
+    from sightwright.images import open_image
+
+    # Absolute: a path of the command line starts here, whatever ROOT_IMAGE_DIR says.
+    return open_image(name if name.startswith(_IS_ADDRESS) else given_path(name).absolute())
+
+
 def _pages(shown: _Shown, spec: "VisionSpec | None") -> "list[Image]":
     if shown.pdf is None:
-        from sightwright.images import open_image
-
-        is_address = ("http://", "https://", "data:")
-        return [
-            # Absolute: a path of the command line starts here, whatever ROOT_IMAGE_DIR says.
-            open_image(name if name.startswith(is_address) else given_path(name).absolute())
-            for name in shown.images
-        ]
+        return [_opened(name) for name in shown.images]
     from sightwright.ingest.render import DEFAULT_PIXELS, RenderPolicy
     from sightwright.serve.rendering import Renderer
 
@@ -241,115 +317,3 @@ def _pages(shown: _Shown, spec: "VisionSpec | None") -> "list[Image]":
     renderer = Renderer(policy, _DRAW_SECONDS)
     with closing(renderer):
         return renderer.draw(data)
-
-
-def _tell_document(
-    engine: "Engine",
-    task: "ExtractTask",
-    pages: "list[Image]",
-    found: "Extraction",
-    calibration: "Calibration | None",
-    *,
-    as_json: bool,
-) -> None:
-    from sightwright import canonical
-
-    _tell(engine, f"schema {task.schema.name!r}", pages, [w.completion for w in found.windows])
-    if as_json:
-        typer.echo(canonical.dumps(_document_value(engine, task, found, calibration)))
-    elif found.document is not None:
-        typer.echo(canonical.dumps(found.document))
-    if found.document is None:
-        _end_badly("no valid document: " + "; ".join(_problems(found)))
-
-
-def _problems(found: "Extraction") -> list[str]:
-    problems: list[str] = []
-    for window in found.windows:
-        if window.problem is not None:
-            alone = window.first_page == window.last_page
-            pages = f"{window.first_page}" if alone else f"{window.first_page}-{window.last_page}"
-            problems.append(f"page {pages}: {window.problem}")
-    return problems
-
-
-def _document_value(
-    engine: "Engine",
-    task: "ExtractTask",
-    found: "Extraction",
-    calibration: "Calibration | None",
-) -> dict[str, Any]:
-    from sightwright.infer.review import judged
-
-    return {
-        "document": found.document,
-        "valid": found.document is not None,
-        "finish_reason": found.finish_reason,
-        "model": engine.name,
-        "schema": task.schema.name,
-        **judged(found.confidences, task.schema, calibration).value(),
-        "windows": [
-            {
-                "first_page": window.first_page,
-                "last_page": window.last_page,
-                "problem": window.problem,
-                "text": window.completion.text,
-                "confidence": round(window.confidence, 6) if window.completion.logprobs else None,
-                "prompt_tokens": window.prompt_tokens,
-                "completion_tokens": window.completion_tokens,
-                "seconds": round(window.generate_seconds, 3),
-            }
-            for window in found.windows
-        ],
-    }
-
-
-def _answer_text(
-    engine: "Engine",
-    question: "TextQuestion",
-    pages: "list[Image]",
-    limit: int,
-    *,
-    as_json: bool,
-) -> None:
-    from sightwright import canonical
-    from sightwright.infer.engine import Request
-
-    messages = question.messages([f"page {number + 1}" for number in range(len(pages))])
-    request = Request(messages, tuple(pages), max_tokens=limit)
-    (completion,) = engine.generate([request])
-    _tell(engine, "free text", pages, [completion])
-    if as_json:
-        value = {
-            "text": completion.text,
-            "finish_reason": completion.finish_reason,
-            "model": engine.name,
-            "prompt_tokens": completion.prompt_tokens,
-            "completion_tokens": completion.completion_tokens,
-        }
-        typer.echo(canonical.dumps(value))
-    else:
-        typer.echo(completion.text)
-    if completion.finish_reason == "length":
-        _end_badly(f"the answer was cut after {completion.completion_tokens} tokens")
-
-
-def _tell(
-    engine: "Engine", asked_for: str, pages: "list[Image]", completions: "list[Completion]"
-) -> None:
-    from sightwright import logs
-
-    read = sum(completion.prompt_tokens for completion in completions)
-    written = sum(completion.completion_tokens for completion in completions)
-    line = (
-        f"{engine.name}: {asked_for}, {counted(len(pages), 'page')} "
-        f"in {counted(len(completions), 'window')}, {read} tokens read, {written} written"
-    )
-    logs.console(stderr=True).print(line, markup=False, soft_wrap=True)
-
-
-def _end_badly(reason: str) -> None:
-    from sightwright import logs
-
-    logs.console(stderr=True).print(f"error: {reason}", markup=False, soft_wrap=True)
-    raise typer.Exit(2)

@@ -18,7 +18,10 @@ from sightwright.cli.demo import demo
 from sightwright.cli.evaluate import evaluate
 from sightwright.cli.export import merge
 from sightwright.cli.infer import infer
+from sightwright.cli.inspect import inspect
+from sightwright.cli.ranks import is_first_to_tell
 from sightwright.cli.serve import serve
+from sightwright.cli.swift_spelling import AsSwiftSpells
 from sightwright.cli.train import train
 from sightwright.errors import SightwrightError
 
@@ -49,8 +52,10 @@ app.command()(train)
 app.command("eval")(evaluate)
 app.command()(compare)
 app.command()(calibrate)
-app.command()(merge)
-app.command()(infer)
+app.command(cls=AsSwiftSpells)(merge)
+app.command("export", cls=AsSwiftSpells, hidden=True)(merge)
+app.command()(inspect)
+app.command(cls=AsSwiftSpells)(infer)
 app.command()(serve)
 app.command()(demo)
 
@@ -91,11 +96,16 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments)
     except SightwrightError as error:
-        typer.echo(f"error: {error}", err=True)
+        _tell(str(error))
         raise SystemExit(error.exit_code) from None
     except OSError as error:
         if error.errno not in _REFUSALS:
             raise
         place = f"{error.filename2 or error.filename}: " if error.filename else ""
-        typer.echo(f"error: {place}{error.strerror}", err=True)
+        _tell(f"{place}{error.strerror}")
         raise SystemExit(2) from None
+
+
+def _tell(error: str) -> None:
+    if is_first_to_tell():
+        typer.echo(f"error: {error}", err=True)

@@ -4,7 +4,7 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sightwright import certificate
 from sightwright.certificate import Calibration, Certificate
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 RUN_FILE = "run.json"
+# Tuners of several adapters save each into a folder of its name; the first is called so.
+DEFAULT_ADAPTER = "default"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class FoundAdapter:
 
 
 def find_adapter(folder: Path) -> FoundAdapter:
-    """The folder with the adapter: `folder` itself, or the best checkpoint of a run folder.
+    """The folder with the adapter: `folder` itself, `default` in it, or the best checkpoint of a
+    run folder.
 
     Raises:
         ModelError: neither, or a checkpoint that was not written to its end; the checkpoints that
@@ -36,6 +39,11 @@ def find_adapter(folder: Path) -> FoundAdapter:
     """
     if (folder / ADAPTER_CONFIG).is_file():
         return FoundAdapter(_with_weights(folder))
+    if (folder / DEFAULT_ADAPTER / ADAPTER_CONFIG).is_file():
+        refuse_torn(folder)
+        return FoundAdapter(
+            _with_weights(folder / DEFAULT_ADAPTER), f"the default adapter of {folder}"
+        )
     if (folder / RUN_FILE).is_file():
         best = _with_weights(_best_checkpoint(folder))
         return FoundAdapter(best, f"{best.name}, the best checkpoint of {folder}")
@@ -141,4 +149,4 @@ def _read_object(path: Path) -> dict[str, Any]:
         raise ModelError(f"cannot be read: {error}", where=str(path)) from None
     if not isinstance(value, dict):
         raise ModelError("not a JSON object", where=str(path))
-    return value
+    return cast("dict[str, Any]", value)

@@ -13,7 +13,7 @@ from typing import Any
 from sightwright import canonical, certificate
 from sightwright.certificate import Pixels
 from sightwright.errors import ModelError
-from sightwright.export.weights import INDEX
+from sightwright.export.headers import INDEX
 
 _WEIGHT_SUFFIXES = {
     *(".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx"),
@@ -136,6 +136,43 @@ def set_dtype(folder: Path, dtype: str) -> list[CopiedFile]:
         return []
     canonical.write_json(path, new)
     return [CopiedFile("config.json", f"changed: the weights are {dtype} now")]
+
+
+def set_untied(folder: Path) -> list[CopiedFile]:
+    """Say in `config.json` that the head is no longer the embedding: at its top and for the text,
+    since some servers read the one and some the other."""
+    path = folder / "config.json"
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    config["tie_word_embeddings"] = False
+    if isinstance(text := config.get("text_config"), dict):
+        config["text_config"] = {**text, "tie_word_embeddings": False}
+    canonical.write_json(path, config)
+    return [CopiedFile("config.json", "changed: head and embedding are two tensors now")]
+
+
+def told_once(copied: Sequence[CopiedFile], changed: Sequence[CopiedFile]) -> list[CopiedFile]:
+    """One entry a file: "copied", or all that was changed in it."""
+    whats = {file.name: file.what for file in copied}
+    changes: dict[str, list[str]] = {}
+    for file in changed:
+        changes.setdefault(file.name, []).append(file.what)
+    return [CopiedFile(name, what) for name, what in (whats | _joined(changes)).items()]
+
+
+def _joined(changes: dict[str, list[str]]) -> dict[str, str]:
+    return {
+        name: "; ".join([whats[0], *(what.removeprefix("changed: ") for what in whats[1:])])
+        for name, whats in changes.items()
+    }
+
+
+def quantization_of(config: dict[str, Any]) -> str | None:
+    """How the weights beside this `config.json` are quantised, as its method names itself."""
+    parts = [config, *(part for part in config.values() if isinstance(part, dict))]
+    for part in parts:
+        if isinstance(found := part.get("quantization_config"), dict):
+            return str(found.get("quant_method", "method not named"))
+    return None
 
 
 def _with_dtype(config: dict[str, Any], dtype: str) -> dict[str, Any]:

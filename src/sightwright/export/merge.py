@@ -8,30 +8,22 @@ from __future__ import annotations
 
 import json
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from sightwright import certificate
 from sightwright.certificate import Calibration, Certificate, Parity
 from sightwright.chat import ChatTokenizer
 from sightwright.errors import ModelError
-from sightwright.export import files, parity, weights
-from sightwright.export.adapter import (
-    ADAPTER_CONFIG,
-    ADAPTER_WEIGHTS,
-    base_of,
-    find_adapter,
-    new_certificate,
-)
+from sightwright.export import files, folding, headers, parity, weights
+from sightwright.export.adapter import base_of, find_adapter, new_certificate
 from sightwright.export.files import CopiedFile
-from sightwright.export.weights import TensorInfo
+from sightwright.export.headers import TensorInfo
 from sightwright.vision import PixelPolicy, VisionSpec
 
 if TYPE_CHECKING:
-    from peft import PeftModel
     from torch import Tensor
     from transformers import PreTrainedModel
 
@@ -101,15 +93,16 @@ def merge(
     cases = parity.record_cases(data, num_records, plan.identity.task) if data else None
     inputs = data.name if data else "drawn noise"
     ruler = _ruler(plan, cases, inputs, device, limit, on_parity)
-    adapted, merged, in_float32 = _sum(plan, ruler)
+    done = _sum(plan, ruler)
+    plan = plan.with_head_of(done)
     with files.new_folder(out) as folder:
-        changed = _write_weights(plan, merged, folder)
-        merged.clear()
+        changed = _write_weights(plan, done.merged, folder)
+        done.merged.clear()
         copied = _copy_files(plan, folder)
         as_written = ruler.judge(
-            adapted, ruler.load(folder), "adapter and merged folder", plan.dtype_written
+            done.adapted, ruler.load(folder), "adapter and merged folder", plan.dtype_written
         )
-        figures = (in_float32, as_written)
+        figures = (done.parity, as_written)
         certificate.write(folder, replace(plan.identity, parity=figures))
     return MergeReport(
         out=out,
@@ -135,16 +128,27 @@ class _Plan:
     dtype: Dtype
     in_base: dict[str, TensorInfo]
     expected: dict[str, TensorInfo]
-    shards: list[list[str]]
+    shard_bytes: int
+    unties: bool = False
 
     @property
     def num_bytes(self) -> int:
         return sum(info.num_bytes for info in self.expected.values())
 
     @property
+    def shards(self) -> list[list[str]]:
+        sizes = {name: info.num_bytes for name, info in self.expected.items()}
+        return weights.plan_shards(sizes, self.shard_bytes)
+
+    @property
     def dtype_written(self) -> str:
         """As "float32", or "bfloat16/float32" for mixed weights."""
-        return "/".join(sorted({weights.dtype_name(info) for info in self.expected.values()}))
+        return "/".join(sorted({headers.dtype_name(info) for info in self.expected.values()}))
+
+    def with_head_of(self, done: _Sum) -> _Plan:
+        """The plan with a head of its own, where the sum has one and the base's files do not."""
+        heads = {name: self.expected[like] for name, like in done.new_heads.items()}
+        return replace(self, expected={**self.expected, **heads}, unties=done.unties)
 
 
 def _plan(
@@ -159,17 +163,15 @@ def _plan(
     base_name = base or base_of(adapter)
     folder = resolve_folder(base_name)
     _refuse_quantised(folder)
-    in_base = weights.list_tensors(folder)
-    expected = {name: info.as_dtype(dtype) for name, info in in_base.items()}
-    sizes = {name: info.num_bytes for name, info in expected.items()}
+    in_base = headers.list_tensors(folder)
     return _Plan(
         adapter=adapter,
         base=folder,
         identity=new_certificate(adapter, base_name, calibration),
         dtype=dtype,
         in_base=in_base,
-        expected=expected,
-        shards=weights.plan_shards(sizes, shard_bytes),
+        expected={name: info.as_dtype(dtype) for name, info in in_base.items()},
+        shard_bytes=shard_bytes,
     )
 
 
@@ -242,129 +244,77 @@ def _ruler(
     )
 
 
-def _sum(plan: _Plan, ruler: _Ruler) -> tuple[list[Tensor], dict[str, Tensor], Parity]:
-    """The adapter's logits, the merged weights in float32, and how far the two are apart."""
-    model = _with_adapter(ruler.load(plan.base), plan.adapter)
-    adapted = ruler.logits(cast("PreTrainedModel", model))
-    merged = _merged(model)
-    figures = ruler.judge(adapted, merged, "adapter and merged sum", "float32")
-    return adapted, _disk_names(merged, plan.in_base), figures
+@dataclass(frozen=True)
+class _Sum:
+    """What came of the sum in memory.
+
+    Attributes:
+        adapted: the adapter's logits.
+        merged: the weights in float32, by their names on disk.
+        new_heads: a head that the base's files do not have → the embedding it was tied to.
+        unties: head and embedding were one tensor in the base and are two now.
+        parity: the adapter against the sum.
+    """
+
+    adapted: list[Tensor]
+    merged: dict[str, Tensor]
+    new_heads: dict[str, str]
+    unties: bool
+    parity: Parity
+
+
+def _sum(plan: _Plan, ruler: _Ruler) -> _Sum:
+    model = folding.with_adapter(ruler.load(plan.base), plan.adapter)
+    was_tied = folding.is_tied(model)
+    logits = ruler.logits(cast("PreTrainedModel", model))
+    sum_model = folding.fold(model)
+    figures = ruler.judge(logits, sum_model, "adapter and merged sum", "float32")
+    merged = folding.disk_tensors(sum_model, plan.in_base)
+    tied_to = cast("dict[str, str]", sum_model.all_tied_weights_keys)
+    new_heads = {name: tied_to[name] for name in merged.keys() - plan.in_base.keys()}
+    unties = was_tied and not folding.is_tied(sum_model)
+    return _Sum(logits, merged, new_heads, unties, figures)
 
 
 def _refuse_quantised(base: Path) -> None:
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
-    if "quantization_config" in config:
+    if (found := files.quantization_of(config)) is not None:
         raise ModelError(
-            "a quantised base cannot take an adapter without loss",
+            f"the base is quantised ({found}), and cannot take an adapter without loss",
             where=str(base),
-            remedy="merge into the unquantised model it was made from, with --model",
+            remedy="merge into the unquantised model it was made from, with --model; an adapter "
+            "of a qlora run fits it",
         )
-
-
-def _with_adapter(model: PreTrainedModel, adapter: Path) -> PeftModel:
-    """The model under its adapter in float32, every tensor of the adapter in its place."""
-    from peft import PeftConfig
-
-    from sightwright.model.adapters import load_adapter
-
-    kind = PeftConfig.from_pretrained(str(adapter)).peft_type
-    if kind != "LORA":
-        raise ModelError(
-            f"an adapter of type {kind} cannot be merged", where=str(adapter / ADAPTER_CONFIG)
-        )
-    adapted = load_adapter(model, adapter)
-    _check_nothing_left_over(adapted, adapter)
-    return adapted.float().eval()
-
-
-def _check_nothing_left_over(model: PeftModel, adapter: Path) -> None:
-    """Whole modules saved with the adapter (`modules_to_save`, biases) must have found a place."""
-    from peft import get_peft_model_state_dict
-    from safetensors import safe_open
-
-    placed = get_peft_model_state_dict(model, save_embedding_layers=False)
-    with safe_open(adapter / ADAPTER_WEIGHTS, framework="pt") as opened:
-        left_over = sorted(set(opened.keys()) - set(placed))
-    if left_over:
-        raise ModelError(
-            f"tensors of the adapter without a place in the base: {', '.join(left_over[:10])}",
-            where=str(adapter),
-            remedy="name the base it was trained on with --model",
-        )
-
-
-def _merged(model: PeftModel) -> PreTrainedModel:
-    tied = bool(model.config.tie_word_embeddings)
-    try:
-        with warnings.catch_warnings():
-            # PEFT would untie the model's config; whether that is needed is judged below.
-            warnings.filterwarnings("ignore", "Input and output embeddings are no longer tied")
-            merged: PreTrainedModel = cast("Any", model).merge_and_unload(safe_merge=True)
-    except ValueError as error:
-        # PEFT's own check: the sum holds NaN or infinity.
-        raise ModelError(f"the merge failed: {error}") from None
-    if tied:
-        _refuse_untied(merged)
-        merged.config.tie_word_embeddings = True
-    return merged
-
-
-def _refuse_untied(model: PreTrainedModel) -> None:
-    """Tied weights that the adapter trained apart have one place in the base's files, not two."""
-    import torch
-
-    head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
-    if not torch.equal(cast("Any", head).weight, cast("Any", embeddings).weight):
-        raise ModelError(
-            "the adapter trained lm_head and the token embeddings apart, but the base ties them",
-            remedy="train both, tied, or neither",
-        )
-
-
-def _disk_names(model: PreTrainedModel, in_base: dict[str, TensorInfo]) -> dict[str, Tensor]:
-    """The merged weights in float32 under the names and in the layout of the base's files.
-
-    Raises:
-        ModelError: a merged tensor for which the base has no place.
-    """
-    from transformers.core_model_loading import revert_weight_conversion
-
-    merged = dict(revert_weight_conversion(model, model.state_dict()))
-    if model.config.tie_word_embeddings:
-        # Equal to the embeddings (checked); written only if the base writes it.
-        for name in model.all_tied_weights_keys:
-            if name not in in_base:
-                merged.pop(name, None)
-    if homeless := sorted(merged.keys() - in_base.keys()):
-        raise ModelError(f"merged tensors without a place in the base: {', '.join(homeless[:10])}")
-    return merged
 
 
 def _write_weights(plan: _Plan, merged: dict[str, Tensor], folder: Path) -> list[str]:
     """Write every tensor of the base; returns the names of those that the adapter changed."""
-    import torch
-
     changed: list[str] = []
 
     def tensor_of(name: str) -> Tensor:
-        original = weights.load_tensor(name, plan.in_base[name])
-        rounds = plan.dtype != "keep" and original.is_floating_point()
-        wanted = getattr(torch, plan.dtype) if rounds else original.dtype
-        new = merged.get(name)
-        if new is None or torch.equal(original.to(new.dtype), new.cpu()):
-            return original.to(wanted)
+        found, new = plan.in_base.get(name), merged.get(name)
+        original = weights.load_tensor(name, found) if found is not None else None
+        if original is not None and (new is None or _is_equal(original, new)):
+            return weights.as_stored(original, plan.expected[name])
         changed.append(name)
-        return new.cpu().to(wanted)
+        return weights.as_stored(cast("Tensor", new).cpu(), plan.expected[name])
 
     weights.write_shards(folder, plan.shards, tensor_of)
-    weights.check_equal(weights.list_tensors(folder), plan.expected)
+    weights.check_equal(headers.list_tensors(folder), plan.expected)
     return sorted(changed)
 
 
+def _is_equal(original: Tensor, new: Tensor) -> bool:
+    import torch
+
+    return torch.equal(original.to(new.dtype), new.cpu())
+
+
 def _copy_files(plan: _Plan, folder: Path) -> list[CopiedFile]:
-    copied = files.copy_files(plan.base, weights.weight_files(plan.base), folder)
+    copied = files.copy_files(plan.base, headers.weight_files(plan.base), folder)
     changed = files.set_dtype(folder, plan.dtype) if plan.dtype != "keep" else []
+    if plan.unties:
+        changed += files.set_untied(folder)
     if plan.identity.pixels is not None:
         changed += files.set_pixels(folder, plan.identity.pixels)
-    last_word = {file.name: file for file in (*copied, *changed)}
-    return list(last_word.values())
+    return files.told_once(copied, changed)

@@ -96,7 +96,7 @@ def logits_of(
     import torch
 
     with torch.inference_mode():
-        outputs = [model(**_inputs(case, tokenizer, spec, model)) for case in cases]
+        outputs = [model(**model_inputs(case, tokenizer, spec, model)) for case in cases]
     return [output.logits[0].float().cpu() for output in outputs]
 
 
@@ -127,9 +127,10 @@ def compare(
     )
 
 
-def _inputs(
+def model_inputs(
     case: Case, tokenizer: ChatTokenizer, spec: VisionSpec, model: PreTrainedModel
 ) -> dict[str, Any]:
+    """What any Qwen3-VL takes of one case, on the model's device; logits of the last positions."""
     import torch
 
     from sightwright.data.pixels import image_inputs

@@ -1,0 +1,180 @@
+"""A base under its adapter, and the two folded into one, in float32 in memory.
+
+PEFT does the sum of every kind. What it leaves to us: a tensor of the adapter that found no place,
+a head and an embedding that are one tensor in the base but not in the sum, and the names and the
+layout that the base's files use (experts lie transposed there).
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from sightwright.errors import ModelError
+from sightwright.export.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+
+if TYPE_CHECKING:
+    from peft import PeftConfig, PeftModel
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+log = logging.getLogger(__name__)
+
+# Every kind that a run can train. Each is proven by logits in the tests; PEFT knows more.
+MERGEABLE = ("LORA", "ADALORA", "BOFT", "FOURIERFT", "VERA")
+# Starts that took the base apart in a way which loading the adapter cannot repeat: drawn at random,
+# or computed from data. (pissa and olora follow from the base, and are repeated.)
+_LOST_STARTS = ("pissa_niter", "corda", "loftq", "lora_ga")
+
+
+def with_adapter(model: PreTrainedModel, adapter: Path) -> PeftModel:
+    """The model under its adapter in float32, every tensor of the adapter in its place.
+
+    Raises:
+        ModelError: a kind that cannot be folded in, or an adapter of another base.
+    """
+    from peft import PeftConfig
+
+    from sightwright.model.adapters import load_adapter
+
+    _refuse_unmergeable(PeftConfig.from_pretrained(str(adapter)), adapter / ADAPTER_CONFIG)
+    with _without_advice_on_ties():
+        adapted = load_adapter(model, adapter)
+    _check_nothing_left_over(adapted, adapter)
+    return adapted.float().eval()
+
+
+def _refuse_unmergeable(config: PeftConfig, path: Path) -> None:
+    kind = str(getattr(config.peft_type, "value", None))
+    if kind not in MERGEABLE:
+        raise ModelError(
+            f"an adapter of type {kind} cannot be merged",
+            where=str(path),
+            remedy=f"these can: {', '.join(MERGEABLE)}",
+        )
+    start = str(getattr(config, "init_lora_weights", ""))
+    if start.lower().startswith(_LOST_STARTS):
+        raise ModelError(
+            f"init_lora_weights {start!r} changed the base, and nothing here says how",
+            where=str(path),
+            remedy="save the adapter as plain LoRA: PEFT's save_pretrained takes "
+            "path_initial_model_for_weight_conversion",
+        )
+
+
+def _check_nothing_left_over(model: PeftModel, adapter: Path) -> None:
+    """Whole modules saved with the adapter (`modules_to_save`, biases) must have found a place."""
+    from peft import get_peft_model_state_dict
+    from safetensors import safe_open
+
+    # With the embeddings: PEFT saves the base's own beside an adapter that targets them.
+    placed = get_peft_model_state_dict(model, save_embedding_layers=True)
+    with safe_open(adapter / ADAPTER_WEIGHTS, framework="pt") as opened:
+        left_over = sorted(set(opened.keys()) - set(placed))
+    if left_over:
+        raise ModelError(
+            f"tensors of the adapter without a place in the base: {', '.join(left_over[:10])}",
+            where=str(adapter),
+            remedy="name the base it was trained on with --model",
+        )
+
+
+def fold(model: PeftModel) -> PreTrainedModel:
+    """Add the adapter to the weights, in place; afterwards `is_tied` says whether head and
+    embedding are still one tensor.
+
+    Raises:
+        ModelError: the sum holds NaN or infinity.
+    """
+    tied = is_tied(model)
+    if tied:
+        _give_the_head_its_own(cast("PreTrainedModel", model.get_base_model()))
+    try:
+        with _without_advice_on_ties():
+            merged = cast("PreTrainedModel", model.merge_and_unload(safe_merge=True))
+    except ValueError as error:
+        # PEFT's own check: the sum holds NaN or infinity.
+        raise ModelError(f"the merge failed: {error}") from None
+    if tied:
+        _say_tied(merged, tied=_is_one_tensor(merged))
+    return merged
+
+
+def is_tied(model: PreTrainedModel | PeftModel) -> bool:
+    return bool(cast("Any", model.config).tie_word_embeddings)
+
+
+@contextmanager
+def _without_advice_on_ties() -> Iterator[None]:
+    """What PEFT advises where head and embedding are one tensor is done here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*embeddings are no longer tied")
+        warnings.filterwarnings("ignore", ".*tie_word_embeddings")
+        yield
+
+
+def _give_the_head_its_own(model: PreTrainedModel) -> None:
+    """A copy of the shared weights for the head, where an adapter sits on it or on the embedding.
+
+    Folded into one shared tensor, the adapter of the one would change the other too.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils.other import AuxiliaryTrainingWrapper
+    from torch import nn
+
+    ends = [model.get_input_embeddings(), model.get_output_embeddings()]
+    if not any(isinstance(end, (BaseTunerLayer, AuxiliaryTrainingWrapper)) for end in ends):
+        return
+    embedding, head = (_innermost(cast("nn.Module", end)) for end in ends)
+    if head.weight is embedding.weight:
+        head.weight = nn.Parameter(cast("Tensor", head.weight).detach().clone())
+
+
+def _innermost(module: Any) -> Any:
+    """The module of the base, whatever PEFT has put around it."""
+    while True:
+        inner = getattr(module, "original_module", None) or getattr(module, "base_layer", None)
+        if inner is None:
+            return module
+        module = inner
+
+
+def _is_one_tensor(model: PreTrainedModel) -> bool:
+    import torch
+
+    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
+    return torch.equal(cast("Any", head).weight, cast("Any", embedding).weight)
+
+
+def _say_tied(model: PreTrainedModel, *, tied: bool) -> None:
+    for config in {id(c): c for c in (model.config, model.config.get_text_config())}.values():
+        config.tie_word_embeddings = tied
+    if not tied:
+        log.info("head and embedding were trained apart: the head is written by itself")
+
+
+def disk_tensors(model: PreTrainedModel, in_base: Iterable[str]) -> dict[str, Tensor]:
+    """The sum in float32 under the names and in the layout of the base's files.
+
+    A head that is no longer the embedding comes as a tensor of its own, whether or not the base's
+    files have one.
+
+    Raises:
+        ModelError: a tensor for which the base has no place.
+    """
+    from transformers.core_model_loading import revert_weight_conversion
+
+    known = set(in_base)
+    merged = dict(revert_weight_conversion(model, model.state_dict()))
+    tied = set(model.all_tied_weights_keys)
+    if model.config.tie_word_embeddings:
+        # Equal to the embedding; written only if the base writes it.
+        for name in tied - known:
+            merged.pop(name, None)
+    if homeless := sorted(merged.keys() - known - tied):
+        raise ModelError(f"merged tensors without a place in the base: {', '.join(homeless[:10])}")
+    return merged
