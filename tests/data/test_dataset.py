@@ -9,7 +9,7 @@ import pytest
 from sightwright.data.dataset import RecordDataset
 from sightwright.data.encode import Encoder
 from sightwright.errors import DataError
-from sightwright.jsonl import write_all
+from sightwright.jsonl import read_lines, write_all
 
 Draw = Callable[..., str]
 
@@ -83,3 +83,21 @@ def test_an_empty_file_is_refused(tmp_path: Path, encoder: Encoder) -> None:
     (tmp_path / "train.jsonl").write_text("\n")
     with pytest.raises(DataError, match="no records"):
         RecordDataset.open(tmp_path / "train.jsonl", encoder)
+
+
+def test_records_are_measured_when_they_are_opened(
+    tmp_path: Path, encoder: Encoder, draw: Draw
+) -> None:
+    records = [record(0, draw("a.png", 64, 64)), record(1, draw("b.png", 100, 70), "a b c d e")]
+    write_all(tmp_path / "train.jsonl", records)
+    dataset, lengths = RecordDataset.open(tmp_path / "train.jsonl", encoder)
+    measures = dataset.measures(0)
+    assert measures.tokens.tolist() == lengths.total
+    # 4 x 4 and 6 x 4 patches.
+    assert measures.vision.tolist() == [16, 24]
+    assert dataset.measures(7) is measures
+    assert dataset.longest() == (lengths.total[1], "train.jsonl:2 record 1 (doc-1)")
+    # One that was made by hand looks at the headers when it is asked.
+    lines = list(read_lines(tmp_path / "train.jsonl"))
+    by_hand = RecordDataset(tmp_path / "train.jsonl", lines, encoder)
+    assert by_hand.measures(0).digest == measures.digest

@@ -13,6 +13,7 @@ from sightwright.data.mixed import MixedRecords
 from sightwright.jsonl import write_all
 from sightwright.sampling.mixture import Mixture, Pool
 from sightwright.sampling.plan import BatchPlan, Pick
+from sightwright.sampling.token_plan import TokenPlan
 
 Draw = Callable[..., str]
 
@@ -115,3 +116,36 @@ def test_what_is_done_to_the_records_is_in_the_digest(sets: tuple[RecordDataset,
     one, other = (MixedRecords(sets, MIXTURE, handling=text) for text in ("cap 2", "cap 3"))
     assert one.digest != other.digest
     assert one.digest == MixedRecords(sets, MIXTURE, handling="cap 2").digest
+
+
+def test_what_an_epoch_costs_is_that_of_its_records(sets: tuple[RecordDataset, ...]) -> None:
+    mixed = MixedRecords(sets, MIXTURE)
+    for epoch in (0, 3):
+        measures = mixed.measures(epoch)
+        samples = [mixed[Pick(index, epoch, 0, 0.0)] for index in range(13)]
+        assert measures.tokens.tolist() == [sample.encoded.length for sample in samples]
+        # An image of 64 x 64 pixels is 16 patches.
+        assert measures.vision.tolist() == [16] * 13
+    assert mixed.measures(0).tokens.tolist() != mixed.measures(3).tokens.tolist()
+
+
+def test_the_longest_is_that_of_any_epoch(sets: tuple[RecordDataset, ...]) -> None:
+    tokens, place = MixedRecords(sets, MIXTURE).longest()
+    assert tokens == sets[1].encode(8).length
+    assert place == "far.jsonl:9 record 8 (far-8)"
+    none = Mixture((Pool("near", "target", 6, 1.0), Pool("far", "source", 0, 0.0)), 17)
+    assert MixedRecords((sets[0], None), none).longest()[1] == "near.jsonl:6 record 5 (near-5)"
+
+
+def test_a_plan_by_tokens_follows_the_draw(sets: tuple[RecordDataset, ...]) -> None:
+    mixed = MixedRecords(sets, MIXTURE)
+    plan = TokenPlan(len(mixed), 6, 130, 1, 6, mixed.measures)
+    for epoch in range(2):
+        learnt: list[int] = []
+        for index in range(3 * epoch, 3 * epoch + 3):
+            for picks in plan.picks(index, 0, 1):
+                if picks[0].step == index:
+                    samples = [mixed[pick] for pick in picks]
+                    assert sum(sample.encoded.length for sample in samples) <= 130
+                    learnt += [pick.index for pick in picks]
+        assert sorted(learnt) == list(range(13))

@@ -165,3 +165,20 @@ def test_a_question_of_ours_says_how_several_photographs_are_answered(
     question, answer = text.split("assistant\n")
     assert "外层的键依次为 图片_1、图片_2" in question
     assert answer.startswith('{"图片_1": {"object_1": ')
+
+
+def test_a_group_costs_no_more_than_its_members_together(
+    records: tuple[RecordDataset, Lengths],
+) -> None:
+    for ratio in (0.0, 0.5, 1.0):
+        groups = paired(records[0], ratio=ratio)
+        longest, place = groups.longest()
+        assert place == "the 2 longest records as a group"
+        for epoch in range(4):
+            measures = groups.measures(epoch)
+            assert len(measures) == len(groups) == 3
+            for index in range(3):
+                length = groups[Pick(index, epoch, 0, 0.0)].encoded.length
+                assert length <= measures.tokens[index] <= longest
+                # 64 x 64 pixels are 16 patches.
+                assert measures.vision[index] == 16 * len(groups.group(index, epoch))

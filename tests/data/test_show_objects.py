@@ -47,6 +47,9 @@ def test_numbers_are_those_of_the_answer() -> None:
     assert drawing.shapes[1].points == "20,50 40,50 40,60 20,60"
     assert drawing.shapes[0].numbers == "30, 40, 5, 10"
     assert (drawing.classes[0].name, drawing.classes[0].count) == ("标签", 2)
+    fine = DenseObject("fine", Box(1234.5678, 0, 1500, 9.5))
+    (shape,) = drawing_of(InspectionRecord("p", "a", 1920, 10, (fine,))).shapes
+    assert shape.numbers == "1234.5678, 0, 1500, 9.5"
     # The middle of the bounding boxes: the plate's is lowest, the labels' are equal.
     by_centre = drawing_of(RECORD, "center")
     assert [shape.kind for shape in by_centre.shapes] == ["line", "bbox_2d", "bbox_2d", "poly"]
@@ -99,6 +102,8 @@ def test_a_broken_record_keeps_its_name(tmp_path: Path, encoder: Encoder) -> Non
     (card,) = sheet_of(write(tmp_path, value), encoder).cards
     assert card.id == "p" and "'width' is 0" in card.problem
     assert card.raw.startswith('{"id"')
+    (card,) = sheet_of(write(tmp_path, {**value, "width": 10**400}), encoder).cards
+    assert card.id == "p" and card.drawing is None
 
 
 def test_what_is_faulty_is_drawn_as_far_as_it_can_be_read(tmp_path: Path, encoder: Encoder) -> None:

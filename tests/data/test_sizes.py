@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from loopback_web import Web
 from sightwright.errors import ImageError
@@ -24,6 +25,17 @@ def test_turned_by_exif(tmp_path: Path, name: str, orientation: int, size: tuple
     Image.new("RGB", (30, 20)).save(tmp_path / name, exif=exif)
     assert open_image(name, tmp_path).size == size
     assert image_size(name, tmp_path) == size
+
+
+def test_turned_by_exif_in_a_text_of_a_png(tmp_path: Path) -> None:
+    # As ImageMagick writes it: hexadecimal, under three lines of a head.
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = exif.tobytes()
+    info = PngInfo()
+    info.add_text("Raw profile type exif", f"\nexif\n{len(data):8}\n{data.hex()}\n", zip=True)
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png", pnginfo=info)
+    assert image_size("a.png", tmp_path) == open_image("a.png", tmp_path).size == (20, 30)
 
 
 def test_data_url() -> None:

@@ -10,6 +10,7 @@ import torch
 from sightwright.chat import ChatTokenizer
 from sightwright.config.load import load_text
 from sightwright.config.schema import Config
+from sightwright.config.sections.data import Tokens
 from sightwright.data.encode import Arrange, Encoder
 from sightwright.data.training_sets import MakeEncoder, TrainingSets, open_sets
 from sightwright.errors import ConfigError, DataError
@@ -102,6 +103,17 @@ def test_each_data_set_is_asked_and_answered_in_its_own_way(
     assert isinstance(sets.task, DenseTask)
     assert sets.task.header == "<DOMAIN=BBU>, <TASK=DETECTION>"
     assert any(note.startswith("lvis: 3 of 3 records have over 2 objects") for note in sets.notes)
+
+
+def test_a_limit_is_of_targets_alone(written: Path, make_encoder: MakeEncoder) -> None:
+    # F18.
+    config = config_of(written, MIXTURE, f"{HEADER}\n  train_sample_limit: 2")
+    sets = open_sets(config, make_encoder)
+    assert [(row.name, row.pool) for row in sets.plan] == [
+        ("bbu", 2),
+        ("lvis", 3),
+        ("lang_chat", 1),
+    ]
 
 
 def test_a_capped_source_shows_other_objects_in_another_epoch(
@@ -351,3 +363,54 @@ def test_pages_of_documents_go_through_a_scanner_and_keep_their_answer(
     assert torch.equal(scanned[0].patches[0], scanned[1].patches[0])
     assert not torch.equal(scanned[0].patches[0], scanned[2].patches[0])
     assert scanned[0].changes["applied: scan_noise"] == 1
+
+
+def budgeted(config: Config, budget: int) -> Config:
+    data = config.data.model_copy(update={"batching": Tokens(budget=budget)})
+    return config.model_copy(update={"data": data})
+
+
+def test_a_record_over_the_budget_is_named_with_the_remedy(
+    written: Path, make_encoder: MakeEncoder
+) -> None:
+    config = config_of(written, MIXTURE)
+    longest, place = open_sets(config, make_encoder).train.longest()
+    open_sets(budgeted(config, longest), make_encoder)
+    with pytest.raises(DataError) as caught:
+        open_sets(budgeted(config, longest - 1), make_encoder)
+    text = str(caught.value)
+    assert text.startswith(f"{place}: {longest} tokens")
+    assert f"are over the {longest - 1} of a micro-batch (data.batching.budget)" in text
+    assert "remedy: raise data.batching.budget; or lower template.max_pixels" in text
+
+
+def test_an_irrelevant_picture_is_measured_by_the_longer_of_its_questions(
+    written: Path, make_encoder: MakeEncoder
+) -> None:
+    mixture = (
+        "targets:\n"
+        "  - {name: irrelevant_summary, dataset: bbu, train_jsonl: none.jsonl, "
+        "template: summary_bbu}\n"
+    )
+    train = open_sets(config_of(written, mixture), make_encoder).train
+    samples = [train[Pick(index, epoch, 0, 0.0)] for epoch in range(3) for index in range(9)]
+    lengths = {sample.encoded.length for sample in samples}
+    assert len(lengths) > 1
+    assert max(lengths) == max(train.measures(0).tokens[:9])
+    assert min(train.measures(0).tokens[:9]) == max(lengths)
+
+
+def test_a_cache_that_has_nothing_to_keep_is_told(written: Path, make_encoder: MakeEncoder) -> None:
+    cached = "dataset_name: bbu, augmentation: {enabled: true, ops: [{name: gamma}]}"
+    text = (
+        f"task: {{type: dense}}\ncustom: {{train_jsonl: {written}/lvis.jsonl, {cached}}}\n"
+        f"data: {{patch_cache: {{dir: {written}/cache}}}}\n"
+    )
+    told = "data.patch_cache keeps held-out images alone: training images are augmented"
+    notes = open_sets(load_text(text).config, make_encoder).notes
+    assert any(note.startswith(told) for note in notes)
+    without = load_text(text.replace("enabled: true", "enabled: false")).config
+    sets = open_sets(without, make_encoder)
+    assert not any(note.startswith(told) for note in sets.notes)
+    sets.train[Pick(0, 0, 0, 0.0)]
+    assert len(list((written / "cache").glob("*/*.patches"))) == 1

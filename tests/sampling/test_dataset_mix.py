@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ def mix(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_there_are_some() -> None:
     assert {path.stem for path in SHIPPED} >= {
+        "dense",
         "dense_1024",
         "summary_1024",
         "summary_grpo_1024",
@@ -78,17 +80,18 @@ def test_it_says_nothing_that_has_no_effect(mix: Fusion) -> None:
 def test_its_data_lie_below_the_working_folder(mix: Fusion) -> None:
     for each in mix.sets:
         assert not each.train_jsonl.is_absolute()
-        assert each.train_jsonl.parts[0] in ("data_new_schema", "public_data", "demo-run")
+        assert each.train_jsonl.parts[0] in ("data", "data_new_schema", "public_data", "demo-run")
 
 
 def test_it_is_written_as_a_file(mix: Fusion) -> None:
     report = fuse_file(mix, Path("out/fused.jsonl"), seed=2025)
     values = [json.loads(text) for text in Path("out/fused.jsonl").read_text().splitlines()]
+    domains = {each.name: each.domain for each in mix.sets}
     metas = [value.get("metadata") or value["meta"] for value in values]
     counts = Counter(meta["_fusion_source"] for meta in metas)
     assert counts == {row.name: row.count for row in report.plan}
     for value, meta in zip(values, metas, strict=True):
-        assert meta["_fusion_domain"] == mix.dataset_domains[meta["_fusion_source"]]
+        assert meta["_fusion_domain"] == domains[meta["_fusion_source"]]
         for reference in value.get("images", []):
             assert (Path("out") / reference).resolve().is_relative_to(Path.cwd())
 
@@ -115,6 +118,14 @@ def ratios(sets: tuple[FusedSet, ...]) -> dict[str, float]:
     return {each.name: each.ratio for each in sets}
 
 
+def test_the_older_mix_has_other_folders_alone() -> None:
+    older, newer = shipped("dense"), shipped("dense_1024")
+    assert len(older.sets) == len(newer.sets)
+    for one, other in zip(older.sets, newer.sets, strict=True):
+        paths = {"train_jsonl": one.train_jsonl, "val_jsonl": one.val_jsonl}
+        assert replace(other, **paths) == one
+
+
 def test_the_mixes_of_the_documents() -> None:
     # F33.
     dense = shipped("dense_1024")
@@ -125,7 +136,7 @@ def test_the_mixes_of_the_documents() -> None:
     lvis, bbu_summary, *_ = dense.sources
     assert (lvis.max_objects, lvis.poly_max_points, lvis.augmentation) == (20, 12, False)
     assert (bbu_summary.learns, bbu_summary.augmentation) == ("summary", True)
-    assert dense.needs_header
+    assert [each.name for each in dense.sets if each.writes_header] == ["bbu", "rru"]
     summary = shipped("summary_1024")
     assert ratios(summary.targets) == {
         "bbu_summary": 1, "rru_summary": 1, "irrelevant_summary": 1,

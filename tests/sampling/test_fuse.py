@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -272,9 +273,12 @@ def test_a_source_of_ratio_0_is_not_read(fusion: Fusion, tmp_path: Path) -> None
     assert report.plan[-1].count == 0
 
 
-def test_no_file_that_is_read_is_overwritten(fusion: Fusion, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="would overwrite a file that it reads"):
-        fused(fusion, tmp_path / "data/../data/lvis.jsonl")
+def test_no_file_of_the_mixture_is_overwritten(fusion: Fusion, tmp_path: Path) -> None:
+    first, *others = fusion.sets
+    held_out = Fusion((replace(first, val_jsonl=tmp_path / "val.jsonl"), *others))
+    for name in ("data/../data/lvis.jsonl", "val.jsonl"):
+        with pytest.raises(DataError, match="would overwrite a file that it names"):
+            fused(held_out, tmp_path / name)
 
 
 def test_what_cannot_be_written_again_is_named_by_its_line(fusion: Fusion, tmp_path: Path) -> None:

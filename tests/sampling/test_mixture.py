@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightwright.config.fusion import Domain, load_fusion
+from sightwright.config.fusion import load_fusion
 from sightwright.errors import DataError
 from sightwright.sampling.mixture import Mixture, Pool
 
@@ -243,8 +243,6 @@ def mixture_of(folder: Path, sizes: dict[str, int], *ratios: float) -> Mixture:
 def test_a_mixture_is_made_of_the_file_and_the_sizes(tmp_path: Path) -> None:
     mixture = mixture_of(tmp_path, {"bbu": 10, "lvis": 4}, 1, 0.3)
     assert mixture == Mixture((target(10, 1, "bbu"), source(4, 0.3, "lvis", 7, True)), 5)
-    domains: dict[str, Domain] = {"bbu": "target", "lvis": "source"}
-    assert mixture.dataset_domains == domains  # F26
 
 
 def test_an_empty_set_that_is_drawn_from_is_an_error(tmp_path: Path) -> None:

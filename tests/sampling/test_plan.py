@@ -1,22 +1,28 @@
 """The batch plan: every record once an epoch, and step N from seed and epoch alone."""
 
+import math
 from itertools import chain
+from typing import Any
 
+import numpy as np
 import pytest
 
+from sightwright.sampling.measures import Measures
 from sightwright.sampling.plan import (
     BatchPlan,
     Share,
     Step,
     begun_steps,
     epoch_order,
+    grouped_order,
     steps_for,
 )
 
+GROUPED_OF_SEED_7 = [5, 3, 6, 8, 1, 7, 2, 4, 0]
 ORDER_OF_SEED_7 = [[6, 3, 4, 0, 2, 7, 5, 1], [1, 3, 2, 7, 4, 5, 0, 6]]
 
 
-def plan(**changes: int | bool) -> BatchPlan:
+def plan(**changes: Any) -> BatchPlan:
     numbers = {"num_records": 9, "batch_size": 2, "batches_per_step": 2, "seed": 7, "num_steps": 9}
     return BatchPlan(**{**numbers, **changes})  # type: ignore[arg-type]
 
@@ -69,11 +75,11 @@ def test_a_run_goes_on_where_it_is_told_to() -> None:
 
 
 @pytest.mark.parametrize("world_size", [2, 3, 4, 7])
-def test_ranks_share_a_step_out_and_none_is_idle(world_size: int) -> None:
+def test_ranks_share_a_step_out_and_compute_alike_often(world_size: int) -> None:
     for index in range(9):
         step = plan().step(index)
         shares = [step.share(rank, world_size) for rank in range(world_size)]
-        assert all(shares)
+        assert {len(rank) for rank in shares} == {math.ceil(len(step.batches) / world_size)}
         counted = [share.records for rank in shares for share in rank if share.counts]
         assert sorted(counted) == sorted(step.batches)
         stand_ins = [share for rank in shares for share in rank if not share.counts]
@@ -108,6 +114,7 @@ def test_records_are_counted_as_often_as_they_are_seen(steps: int, seen: int) ->
 def test_a_step_alone_is_shared() -> None:
     step = Step(((0, 1), (2, 3), (4,)), 0, True, 1.0)
     assert step.share(0, 2) == (Share((0, 1)), Share((4,)))
+    assert step.share(1, 2) == (Share((2, 3)), Share((0, 1), counts=False))
     assert step.share(3, 4) == (Share((0, 1), counts=False),)
 
 
@@ -122,3 +129,65 @@ def test_a_pick_says_where_in_the_run_its_record_is_learnt() -> None:
         (1, 2, 0.5), (1, 2, 0.5), (1, 3, 0.75),
     ]  # fmt: skip
     assert list(plan.picks(2, 0, 1)) == list(plan.picks(0, 0, 1))[2:]
+
+
+LENGTHS = np.array([5, 90, 7, 80, 6, 85, 9, 88, 8])
+
+
+def measured(epoch: int) -> Measures:
+    return Measures(LENGTHS, np.zeros_like(LENGTHS))
+
+
+def grouped(**changes: Any) -> BatchPlan:
+    return plan(strategy="group_by_length", measures=measured, **changes)
+
+
+def test_a_micro_batch_holds_records_of_similar_length() -> None:
+    for epoch in range(4):
+        steps = [grouped().step(3 * epoch + at) for at in range(3)]
+        batches = [batch for step in steps for batch in step.batches]
+        assert sorted(chain.from_iterable(batches)) == list(range(9))
+        # Four long records, five short ones; the one that is left over is the shortest.
+        assert [len(batch) for batch in batches] == [2, 2, 2, 2, 1]
+        lengths = [sorted(LENGTHS[list(batch)].tolist()) for batch in batches]
+        assert sorted(lengths[:4]) == [[6, 7], [8, 9], [80, 85], [88, 90]]
+        assert lengths[4] == [5]
+        tokens = [LENGTHS[list(batch)].sum() for batch in steps[0].batches]
+        assert list(steps[0].tokens) == tokens
+
+
+def test_the_order_of_the_groups_is_random_and_always_the_same() -> None:
+    orders = [[grouped().step(3 * epoch + at).batches for at in range(3)] for epoch in range(4)]
+    assert len({tuple(order) for order in orders}) > 1
+    assert grouped(seed=8).step(0) != grouped().step(0)
+    # What numpy promises of PCG64 (NEP 19).
+    assert grouped_order(LENGTHS, 2, 7, 0).tolist() == GROUPED_OF_SEED_7
+
+
+def test_ranks_get_micro_batches_of_like_length_at_the_same_time() -> None:
+    step = Step(((0,), (1,), (2,), (3,)), 0, True, 1.0, tokens=(10, 40, 20, 30))
+    # 40 and 30 first; then 20 to the one that had 30, 10 to the other.
+    assert step.share(0, 2) == (Share((1,)), Share((0,)))
+    assert step.share(1, 2) == (Share((3,)), Share((2,)))
+    assert step.share(0, 3) == (Share((1,)), Share((0,), counts=False))
+
+
+def test_groups_are_made_within_pieces_so_that_the_same_records_do_not_always_meet() -> None:
+    lengths = np.arange(400)
+    meet = [
+        {
+            tuple(sorted(pair))
+            for pair in grouped_order(lengths, 2, 7, epoch).reshape(-1, 2).tolist()
+        }
+        for epoch in range(2)
+    ]
+    assert len(meet[0] & meet[1]) < 100
+    # A piece is 50 micro-batches of 2: a record's neighbour is near, not next.
+    assert max(high - low for low, high in meet[0]) < 40
+
+
+def test_records_may_come_as_they_stand() -> None:
+    steps = [plan(strategy="sequential").step(index) for index in range(4)]
+    assert steps[0].batches == ((0, 1), (2, 3))
+    assert steps[2].batches == ((8,),)
+    assert steps[3].batches == steps[0].batches and steps[3].epoch == 1

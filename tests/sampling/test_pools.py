@@ -24,13 +24,6 @@ def fusion(tmp_path: Path) -> Fusion:
     return load_fusion(tmp_path / "mix.yaml")
 
 
-def test_a_limit_is_of_targets_alone(fusion: Fusion) -> None:
-    # F18.
-    sizes = {name: len(lines) for name, lines in read_pools(fusion, 4).items()}
-    assert sizes == {"bbu": 4, "bbu_summary": 9, "more": 9}
-    assert {len(lines) for lines in read_pools(fusion).values()} == {9}
-
-
 def test_a_file_of_several_sets_is_read_once(fusion: Fusion) -> None:
     pools = read_pools(fusion)
     assert pools["bbu"] is pools["bbu_summary"] is pools["more"]

@@ -12,6 +12,7 @@ from sightwright.config.fusion import FusedSet
 from sightwright.data.augment.curriculum import Progress
 from sightwright.data.augment.pipeline import Pipeline
 from sightwright.data.dataset import Shown
+from sightwright.data.pixels import PatchedImage
 from sightwright.inspection_records import InspectionRecord
 from sightwright.sampling.caps import limit_objects
 from sightwright.sampling.plan import Pick
@@ -57,6 +58,7 @@ class TrainingChange:
         images = []
         changes = Counter(shown.changes)
         for number, image in enumerate(shown.images):
+            assert not isinstance(image, PatchedImage), "patches cannot be turned and stretched"
             result = pipeline.apply(
                 image,
                 () if photograph is None else photograph.objects,

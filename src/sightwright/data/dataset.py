@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,15 +19,28 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sightwright import canonical, jsonl
-from sightwright.data.encode import Encoded, Encoder, OverLengthError, Place
-from sightwright.data.pixels import image_patches
+from sightwright.data.augment.pipeline import Pipeline
+from sightwright.data.encode import Encoded, Encoder, OverLengthError, Place, answer_kinds
+from sightwright.data.measure import cost_of
+from sightwright.data.patch_cache import PatchCache
+from sightwright.data.pixels import PatchedImage, patched
+from sightwright.data.sources import Source
 from sightwright.errors import DataError
-from sightwright.images import image_size, open_image, prefetch
+from sightwright.images import (
+    decode_image,
+    image_bytes,
+    image_size,
+    open_image,
+    place_of,
+    prefetch,
+)
 from sightwright.inspection_records import InspectionRecord, require_size
 from sightwright.logs import progress
 from sightwright.record_formats import Record, read_any_record
 from sightwright.records import Message
+from sightwright.sampling.measures import Measures
 from sightwright.sampling.plan import Pick
+from sightwright.tasks.token_kinds import TokenKind
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,20 +52,23 @@ class Sample:
 
     Attributes:
         changes: what training did to the record, counted: `{"dropped: rotate": 1}`.
+        answer_kinds: of each supervised token in order, where they are told apart; else empty.
     """
 
     encoded: Encoded
     patches: tuple[Tensor, ...]
     changes: Counter[str] = field(default_factory=Counter[str])
+    source: Source = field(default_factory=Source)
+    answer_kinds: tuple[TokenKind, ...] = ()
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A record with its opened images, before it is made a conversation; `changes` as in
-    `Sample`."""
+    """A record with its images, opened or as patches already, before it is made a conversation;
+    `changes` as in `Sample`."""
 
     record: Record
-    images: tuple[Image, ...]
+    images: tuple[Image | PatchedImage, ...]
     place: Place
     changes: Counter[str] = field(default_factory=Counter[str])
 
@@ -94,6 +110,14 @@ class TrainingRecords(Dataset[Sample], ABC):
     def encode(self, index: int) -> Encoded:
         """One of them as tokens, from the headers of its images alone."""
 
+    @abstractmethod
+    def measures(self, epoch: int) -> Measures:
+        """What the samples of an epoch cost, by their place in it: the most that may come."""
+
+    @abstractmethod
+    def longest(self) -> tuple[int, str]:
+        """The most tokens that a sample of any epoch has, and where that one stands."""
+
 
 Amend = Callable[[Record], Record]
 """What is made of a record as soon as it is read, for training and evaluation alike."""
@@ -107,6 +131,10 @@ class RecordDataset(TrainingRecords):
 
     Args:
         change: applied to what training learns; evaluation sees the records as they are.
+        pipeline: that `change` sends the images through; with None it leaves them as they are.
+        source: the data set that they are of, in the metrics.
+        measures: of the records; taken from their headers when they are asked for, if not given.
+        cache: keeps the patches of images that are not changed.
     """
 
     def __init__(
@@ -116,13 +144,21 @@ class RecordDataset(TrainingRecords):
         encoder: Encoder,
         change: Change | None = None,
         amend: Amend | None = None,
+        source: Source | None = None,
+        pipeline: Pipeline | None = None,
+        measures: Measures | None = None,
+        cache: PatchCache | None = None,
     ) -> None:
         self.root = path.parent
         self.name = path.name
         self.encoder = encoder
+        self.source = source or Source()
         self._lines = list(lines)
         self._change = change
         self._amend = amend
+        self._pipeline = pipeline
+        self._measures = measures
+        self._cache = cache
 
     @classmethod
     def open(
@@ -134,6 +170,9 @@ class RecordDataset(TrainingRecords):
         drop_over_length: bool = False,
         change: Change | None = None,
         amend: Amend | None = None,
+        source: Source | None = None,
+        pipeline: Pipeline | None = None,
+        cache: PatchCache | None = None,
     ) -> tuple[RecordDataset, Lengths]:
         """Read a file and check every record's contract, answer, images and length.
 
@@ -148,19 +187,24 @@ class RecordDataset(TrainingRecords):
         every = cls(path, list(_first(jsonl.read_lines(path), limit)), encoder, amend=amend)
         prefetch(every._images_on_the_web())
         kept: list[jsonl.Line] = []
+        costs: list[tuple[int, int]] = []
         lengths = Lengths([], [], [], [], [])
         for index in progress(range(len(every)), f"checking {path.name}"):
             try:
-                _count(every.encode(index), lengths, encoder)
+                encoded = every.encode(index)
             except OverLengthError as error:
                 if not drop_over_length:
                     raise
                 lengths.dropped.append(f"{error.where}: {error.message}")
             else:
+                _count(encoded, lengths, encoder)
+                costs.append(cost_of(encoded, encoder.spec, pipeline))
                 kept.append(every._lines[index])
         if not kept:
             raise DataError("no records to learn from", where=str(path))
-        return cls(path, kept, encoder, change, amend), lengths
+        measures = Measures.of_pairs(costs)
+        records = cls(path, kept, encoder, change, amend, source, pipeline, measures, cache)
+        return records, lengths
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -211,36 +255,56 @@ class RecordDataset(TrainingRecords):
             raise _at(place, error) from None
         return self.encoder.encode(messages, sizes, place)
 
+    def measures(self, epoch: int) -> Measures:
+        if self._measures is None:
+            every = (self.encode(index) for index in range(len(self)))
+            costs = [cost_of(encoded, self.encoder.spec, self._pipeline) for encoded in every]
+            self._measures = Measures.of_pairs(costs)
+        return self._measures
+
+    def longest(self) -> tuple[int, str]:
+        tokens = self.measures(0).tokens
+        index = int(tokens.argmax())
+        return int(tokens[index]), str(self._place(index, self.record(index)))
+
     def __getitem__(self, pick: Pick | int) -> Sample:
         index, epoch = (pick, None) if isinstance(pick, int) else (pick.index, pick.epoch)
-        shown = self.shown(index) if isinstance(pick, int) else self.changed(pick)
+        shown = self._shown(index) if isinstance(pick, int) else self.changed(pick)
         messages = self.encoder.messages(shown.record, shown.place, epoch)
-        return sample_of(messages, shown.images, shown.place, self.encoder, shown.changes)
-
-    def shown(self, index: int) -> Shown:
-        """A record as it is, its images opened.
-
-        Raises:
-            DataError: an image that cannot be opened, or of another size than its record says.
-        """
-        record = self.record(index)
-        place = self._place(index, record)
-        try:
-            images = tuple(self._open(record.images))
-            if isinstance(record, InspectionRecord):
-                require_size(record, images[0].size)
-        except DataError as error:
-            raise _at(place, error) from None
-        return Shown(record, images, place)
+        return sample_of(messages, shown.images, shown.place, self, shown.changes)
 
     def changed(self, pick: Pick) -> Shown:
         """A record as training learns it.
 
         Raises:
-            DataError: as `shown`.
+            DataError: an image that cannot be opened, or of another size than its record says.
         """
-        shown = self.shown(pick.index)
+        # A changed image has no file that its patches could be kept by.
+        shown = self._shown(pick.index, as_files=self._pipeline is None)
         return shown if self._change is None else self._change(shown, pick)
+
+    def _shown(self, index: int, *, as_files: bool = True) -> Shown:
+        """A record as it is, its images opened, or as patches where the cache may be asked."""
+        record = self.record(index)
+        place = self._place(index, record)
+        counts = Counter[str]()
+        cache = self._cache if as_files else None
+        try:
+            images = tuple(self._open(image, cache, counts) for image in record.images)
+            if isinstance(record, InspectionRecord):
+                require_size(record, images[0].size)
+        except DataError as error:
+            raise _at(place, error) from None
+        return Shown(record, images, place, counts)
+
+    def _open(
+        self, reference: str, cache: PatchCache | None, counts: Counter[str]
+    ) -> Image | PatchedImage:
+        if cache is None:
+            return open_image(reference, self.root)
+        data = image_bytes(reference, self.root)
+        opened = partial(decode_image, data, place_of(reference, self.root))
+        return cache.patches(data, self.encoder.spec, opened, counts)
 
     def _images_on_the_web(self) -> Iterator[str]:
         for index, line in enumerate(self._lines):
@@ -248,28 +312,27 @@ class RecordDataset(TrainingRecords):
             if b"://" in line.data:
                 yield from self.record(index).images
 
-    def _open(self, references: Iterable[str]) -> list[Image]:
-        return [open_image(reference, self.root) for reference in references]
-
     def _place(self, index: int, record: Record) -> Place:
         return Place(f"{self.name}:{self._lines[index].number}", index, record.id)
 
 
 def sample_of(
     messages: Sequence[Message],
-    images: Sequence[Image],
+    images: Sequence[Image | PatchedImage],
     place: Place,
-    encoder: Encoder,
+    records: RecordDataset,
     changes: Counter[str],
 ) -> Sample:
-    """A conversation and its opened images as one sample.
+    """A conversation and its images as one sample of a data set.
 
     Raises:
         DataError: any rule of `Encoder`.
     """
+    encoder, source = records.encoder, records.source
     encoded = encoder.encode(messages, [image.size for image in images], place)
-    patches = tuple(image_patches(image, encoder.spec) for image in images)
-    return Sample(encoded, patches, changes)
+    patches = tuple(patched(image, encoder.spec).patches for image in images)
+    kinds = tuple(answer_kinds(encoded, encoder.tokenizer)) if source.is_typed else ()
+    return Sample(encoded, patches, changes, source, kinds)
 
 
 def _first(lines: Iterator[jsonl.Line], limit: int | None) -> Iterator[jsonl.Line]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
 
 from sightwright.data.dataset import RecordDataset, Sample, TrainingRecords
 from sightwright.data.encode import Encoded
+from sightwright.sampling.measures import Measures
 from sightwright.sampling.mixture import Mixture
 from sightwright.sampling.plan import Pick
 
@@ -52,9 +56,32 @@ class MixedRecords(TrainingRecords):
         records, own = self.at(index, 0)
         return records.encode(own)
 
+    def measures(self, epoch: int) -> Measures:
+        return _measures(self, epoch)
+
+    def longest(self) -> tuple[int, str]:
+        return max(records.longest() for records in self._sets if records is not None)
+
+    def measured(self, epoch: int) -> Measures:
+        """The measures of the records that an epoch draws."""
+        rows = self._mixture.rows(epoch)
+        tokens, vision = np.zeros((2, len(rows)), dtype=np.int64)
+        for which, records in enumerate(self._sets):
+            drawn = rows[:, 0] == which
+            if records is not None:
+                of_set = records.measures(epoch)[rows[drawn, 1]]
+                tokens[drawn], vision[drawn] = of_set.tokens, of_set.vision
+        return Measures(tokens, vision)
+
     def at(self, index: int, epoch: int) -> tuple[RecordDataset, int]:
         """The set of a row, and the record in it."""
         which, record = self._mixture.rows(epoch)[index].tolist()
         records = self._sets[which]
         assert records is not None
         return records, record
+
+
+# Asked for at every step, and while an epoch's last batches are loaded the next begins.
+@lru_cache(maxsize=2)
+def _measures(records: MixedRecords, epoch: int) -> Measures:
+    return records.measured(epoch)

@@ -1,9 +1,11 @@
 """How the data sets of a mixture are asked and answered, each in its own way. No torch."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
-from sightwright.config.fusion import FusedSet
+from sightwright.config.fusion import FusedSet, load_fusion
 from sightwright.config.schema import Config
 from sightwright.data.conversations import asking_of
 from sightwright.data.encode import Arrange, arrange_chat, arrange_inspection
@@ -20,9 +22,25 @@ from sightwright.tasks.prompts import Template, domain_of
 _ALTERNATING: tuple[Template, ...] = ("summary_bbu", "summary_rru")
 
 
-def arrange_entry(config: Config, each: FusedSet) -> Arrange:
+def entry_holding(config: Config, file: Path) -> FusedSet | None:
+    """The data set of a run's mixture that a file has records of, the first of several; None
+    where there is none."""
+    if config.custom.fusion_config is None:
+        return None
+    for each in load_fusion(Path(config.custom.fusion_config)).sets:
+        held = [path.resolve() for path in (each.train_jsonl, each.val_jsonl) if path is not None]
+        if file.resolve() in held:
+            return each
+    return None
+
+
+def arrange_entry(config: Config, each: FusedSet, *, measures: bool = False) -> Arrange:
     """The conversation of a record of one entry; irrelevant pictures are asked about by both
-    domains in turn."""
+    domains in turn.
+
+    Args:
+        measures: outside training the longer of the two, for those who plan with its length.
+    """
     if each.learns == "chat":
         return arrange_chat(None)
     if not each.is_irrelevant:
@@ -30,7 +48,7 @@ def arrange_entry(config: Config, each: FusedSet) -> Arrange:
     by_template: dict[Template, Arrange] = {
         name: arrange_inspection(_task_by(config, each, name)) for name in _ALTERNATING
     }
-    return partial(_alternating, by_template)
+    return partial(_alternating, by_template, measures)
 
 
 def task_of_entry(config: Config, each: FusedSet) -> PhotographTask | None:
@@ -68,8 +86,14 @@ def with_boxes(limits: FusedSet, record: Record, /) -> Record:
 
 
 def _alternating(
-    by_template: dict[Template, Arrange], record: Record, epoch: int | None = None, /
+    by_template: dict[Template, Arrange],
+    measures: bool,
+    record: Record,
+    epoch: int | None = None,
+    /,
 ) -> tuple[Message, ...]:
+    if measures and epoch is None:
+        return max((arrange(record) for arrange in by_template.values()), key=_num_characters)
     template = irrelevant_template(record.images[0], epoch=epoch)
     return by_template[template](record, epoch)
 
@@ -86,3 +110,8 @@ def _family(each: FusedSet, template: Template) -> DomainName | None:
     """Whose vocabulary an entry's answers are in."""
     domain = domain_of_token(each.domain_token or "") or domain_of(template)
     return None if domain is None else domain.name
+
+
+def _num_characters(messages: Sequence[Message]) -> int:
+    """With which tokens all but go."""
+    return sum(len(message.text) for message in messages)

@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
+from sightwright.data.augment.pipeline import Pipeline
 from sightwright.data.dataset import (
     RecordDataset,
     Sample,
@@ -22,15 +24,28 @@ from sightwright.data.dataset import (
     sample_of,
 )
 from sightwright.data.encode import ArrangeGroup, Encoded, OverLengthError, Place, photograph_of
+from sightwright.data.measure import cost_of
 from sightwright.errors import DataError
 from sightwright.inspection_records import InspectionRecord
 from sightwright.logs import progress
 from sightwright.records import Message
+from sightwright.sampling.measures import Measures
 from sightwright.sampling.plan import Pick, epoch_order
 from sightwright.tasks.dense import GroupMode
 
 # Keeps the shuffle that makes groups apart from the one that orders them.
 _STREAM = 0x9E3779B1
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Every record as a group by itself: its tokens, and what it may cost.
+
+    A group asks once what its members ask each: it is shorter than they together.
+    """
+
+    lengths: list[int]
+    measures: Measures
 
 
 class PairedRecords(TrainingRecords):
@@ -40,6 +55,7 @@ class PairedRecords(TrainingRecords):
         records: of one file, with what training does to each.
         group_size: records of a group; the last of an epoch may be smaller.
         summary_ratio: share of the groups, on average, that learn their summaries.
+        pipeline: that training sends the images through, which may make them larger.
     """
 
     def __init__(
@@ -50,12 +66,15 @@ class PairedRecords(TrainingRecords):
         group_size: int,
         summary_ratio: float,
         seed: int,
+        pipeline: Pipeline | None = None,
     ) -> None:
         self._records = records
         self._arrange = arrange
         self._group_size = group_size
         self._summary_ratio = summary_ratio
         self._seed = seed
+        self._pipeline = pipeline
+        self._alone: dict[GroupMode, Alone] = {}
 
     @property
     def digest(self) -> str:
@@ -83,7 +102,7 @@ class PairedRecords(TrainingRecords):
         images = [image for each in shown for image in each.images]
         messages, place = self._conversation(shown, pick.index, pick.epoch)
         changes = sum((each.changes for each in shown), Counter[str]())
-        return sample_of(messages, images, place, self._records.encoder, changes)
+        return sample_of(messages, images, place, self._records, changes)
 
     def encode(self, index: int) -> Encoded:
         return self[index].encoded
@@ -98,9 +117,7 @@ class PairedRecords(TrainingRecords):
         """
         limit = self._records.encoder.max_length
         for mode in self._modes:
-            # A group asks once what its members ask each: it is shorter than they together.
-            every = progress(range(len(self._records)), f"measuring groups ({mode})")
-            alone = [self._alone(index, mode) for index in every]
+            alone = self._measured(mode).lengths
             longest = sum(sorted(alone, reverse=True)[: self._group_size])
             if longest >= limit:
                 raise OverLengthError(
@@ -110,21 +127,47 @@ class PairedRecords(TrainingRecords):
                     remedy="raise global_max_length, or lower group_size or template.max_pixels",
                 )
 
+    def measures(self, epoch: int) -> Measures:
+        return _measures(self, epoch)
+
+    def measured(self, epoch: int) -> Measures:
+        """Of each group of an epoch what its members cost together."""
+        costs: list[tuple[int, int]] = []
+        for index in range(len(self)):
+            members = np.array(self.group(index, epoch))
+            own = self._measured(self.mode(index, epoch)).measures[members]
+            costs.append((int(own.tokens.sum()), int(own.vision.sum())))
+        return Measures.of_pairs(costs)
+
+    def longest(self) -> tuple[int, str]:
+        every = [self._measured(mode).measures.tokens for mode in self._modes]
+        longest = max(int(np.sort(tokens)[-self._group_size :].sum()) for tokens in every)
+        return longest, f"the {self._group_size} longest records as a group"
+
     @property
     def _modes(self) -> tuple[GroupMode, ...]:
         """What groups learn, some epoch or other."""
         ratio = self._summary_ratio
         return ("dense",) if ratio == 0 else ("summary",) if ratio == 1 else ("dense", "summary")
 
-    def _alone(self, index: int, mode: GroupMode) -> int:
-        """Tokens of a record that is a group by itself."""
+    def _measured(self, mode: GroupMode) -> Alone:
+        if mode not in self._alone:
+            spec = self._records.encoder.spec
+            every = progress(range(len(self._records)), f"measuring groups ({mode})")
+            encoded = [self._encoded_alone(index, mode) for index in every]
+            costs = [cost_of(each, spec, self._pipeline) for each in encoded]
+            lengths = [each.length for each in encoded]
+            self._alone[mode] = Alone(lengths, Measures.of_pairs(costs))
+        return self._alone[mode]
+
+    def _encoded_alone(self, index: int, mode: GroupMode) -> Encoded:
         record = photograph_of(self._records.record(index))
         place = Place(self._records.name, index, record.id)
         try:
             messages = self._arrange([record], mode)
         except DataError as error:
             raise DataError(error.message, where=str(place), remedy=error.remedy) from None
-        return self._records.encoder.encode(messages, [(record.width, record.height)], place).length
+        return self._records.encoder.encode(messages, [(record.width, record.height)], place)
 
     def _conversation(
         self, shown: Sequence[Shown], index: int, epoch: int
@@ -145,3 +188,9 @@ def _inspection(shown: Shown) -> InspectionRecord:
             "a conversation, where legacy_pairing groups inspection records", where=str(shown.place)
         )
     return shown.record
+
+
+# Asked for at every step, and while an epoch's last batches are loaded the next begins.
+@lru_cache(maxsize=2)
+def _measures(records: PairedRecords, epoch: int) -> Measures:
+    return records.measured(epoch)

@@ -21,9 +21,33 @@ from sightwright.vision import VisionSpec
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["PixelBatch", "image_inputs", "image_patches", "image_tokens", "to_pixel_values"]
+__all__ = [
+    "PatchedImage",
+    "PixelBatch",
+    "image_inputs",
+    "image_patches",
+    "image_tokens",
+    "patched",
+    "to_pixel_values",
+]
 
 CHANNELS = 3
+RESAMPLER = "bicubic-antialias-uint8/1"
+"""Names how pixels become patches: counted up by whoever changes it, so that no patches made before
+are taken for those made now."""
+
+
+@dataclass(frozen=True)
+class PatchedImage:
+    """An image that is patches already.
+
+    Attributes:
+        size: (width, height) of the image, in pixels.
+        patches: as `image_patches` makes them.
+    """
+
+    size: tuple[int, int]
+    patches: Tensor
 
 
 @dataclass(frozen=True)
@@ -50,6 +74,17 @@ def image_patches(image: Image, spec: VisionSpec) -> Tensor:
     # np.array copies: Pillow's own buffer is read-only, which torch warns of.
     pixels_HWC = torch.from_numpy(np.array(image.convert("RGB")))
     return _patchify(_resize(pixels_HWC, height, width), spec)
+
+
+def patched(image: Image | PatchedImage, spec: VisionSpec) -> PatchedImage:
+    """An image cut into its patches, if it is not yet.
+
+    Raises:
+        ImageError: a size that no grid fits.
+    """
+    if isinstance(image, PatchedImage):
+        return image
+    return PatchedImage(image.size, image_patches(image, spec))
 
 
 def to_pixel_values(patches: Tensor, spec: VisionSpec) -> Tensor:

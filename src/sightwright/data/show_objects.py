@@ -10,7 +10,12 @@ from sightwright.draw.overlay import LegendEntry, legend, shown
 from sightwright.errors import DataError
 from sightwright.geometry import Ordering, canonical, reading_order, reference_point
 from sightwright.geometry_json import flat, read_geometry
-from sightwright.inspection_records import DenseObject, InspectionRecord, is_inspection
+from sightwright.inspection_records import (
+    MOST_SIDE_PX,
+    DenseObject,
+    InspectionRecord,
+    is_inspection,
+)
 
 MOST_OBJECTS = 500
 _MOST_CHARACTERS = 400
@@ -84,7 +89,7 @@ def drawing_of(record: InspectionRecord, ordering: Ordering = "reference_point")
 def _shape(number: int, item: DenseObject, record: InspectionRecord, unit: float) -> Shape:
     x, y = reference_point(canonical(item.geometry))
     width = unit * (0.5 + 0.6 * len(str(number)))
-    numbers = [f"{value:g}" for value in flat(item.geometry)]
+    numbers = [str(value) for value in flat(item.geometry)]
     num_points = len(item.geometry.points)
     over = len(numbers) - _MOST_NUMBERS
     return Shape(
@@ -107,7 +112,9 @@ def readable_part(value: object) -> InspectionRecord | None:
     raw = cast("Mapping[str, object]", value)
     width, height = raw.get("width"), raw.get("height")
     images, entries = _list(raw.get("images")), _list(raw.get("objects"))
-    if type(width) is not int or type(height) is not int or min(width, height) < 1:
+    if type(width) is not int or type(height) is not int:
+        return None
+    if not 1 <= min(width, height) <= max(width, height) <= MOST_SIDE_PX:
         return None
     if len(images) != 1 or not isinstance(images[0], str) or not images[0]:
         return None

@@ -3,12 +3,10 @@ photographs, or a mixture of several files."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate
 from pathlib import Path
 
 from sightwright.config.fusion import FusedSet, Fusion, load_fusion
@@ -23,8 +21,9 @@ from sightwright.data.conversations import (
     prompts_of,
     task_of,
 )
-from sightwright.data.dataset import Amend, Lengths, RecordDataset, Sample, TrainingRecords
-from sightwright.data.encode import Arrange, Encoded, Encoder
+from sightwright.data.dataset import Amend, Lengths, RecordDataset, TrainingRecords
+from sightwright.data.encode import Arrange, Encoder
+from sightwright.data.joined import JoinedRecords
 from sightwright.data.mixed import MixedRecords
 from sightwright.data.mixture_entries import (
     arrange_entry,
@@ -35,12 +34,14 @@ from sightwright.data.mixture_entries import (
 )
 from sightwright.data.mixture_rules import evaluates, handling, not_evaluated, require_complete
 from sightwright.data.pairing import PairedRecords
+from sightwright.data.patch_cache import PatchCache
+from sightwright.data.sources import Source, sources_of
+from sightwright.data.token_budget import require_within_budget
 from sightwright.inspection_records import InspectionRecord
 from sightwright.sampling import entry_prompts
 from sightwright.sampling.caps import boxes_for_large_polygons
 from sightwright.sampling.epoch_plan import PlanRow, epoch_plan, plan_notes
 from sightwright.sampling.mixture import Mixture
-from sightwright.sampling.plan import Pick
 from sightwright.tasks.dense import DenseTask
 from sightwright.tasks.extract import ExtractTask
 from sightwright.tasks.inspection import Asking, Task, kind_of
@@ -81,6 +82,7 @@ class TrainingSets:
         task: what the model is asked afterwards: the run's, or that of a mixture's first target.
         asking: how, where it is about photographs.
         prompts: how the records of the one file ask, and how often; empty for a mixture.
+        sources: the names of its data sets, in the metrics.
         plan: what an epoch of a mixture holds; empty without one.
         notes: what deserves to be told before the run.
     """
@@ -91,6 +93,7 @@ class TrainingSets:
     task: Task | None
     asking: Asking
     prompts: Counter[str]
+    sources: tuple[str, ...] = ("",)
     plan: tuple[PlanRow, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -112,34 +115,6 @@ class TrainingSets:
         return None if not sets else sets[0] if len(sets) == 1 else JoinedRecords(sets)
 
 
-class JoinedRecords(TrainingRecords):
-    """Several files one after another."""
-
-    def __init__(self, sets: Sequence[RecordDataset]) -> None:
-        self._sets = sets
-        self._ends = list(accumulate(len(each) for each in sets))
-
-    @property
-    def digest(self) -> str:
-        return "+".join(each.digest for each in self._sets)
-
-    def __len__(self) -> int:
-        return self._ends[-1]
-
-    def __getitem__(self, pick: Pick | int) -> Sample:
-        index = pick if isinstance(pick, int) else pick.index
-        records, own = self._at(index)
-        return records[own if isinstance(pick, int) else replace(pick, index=own)]
-
-    def encode(self, index: int) -> Encoded:
-        records, own = self._at(index)
-        return records.encode(own)
-
-    def _at(self, index: int) -> tuple[RecordDataset, int]:
-        which = bisect_right(self._ends, index)
-        return self._sets[which], index - (self._ends[which - 1] if which else 0)
-
-
 def open_sets(config: Config, make_encoder: MakeEncoder) -> TrainingSets:
     """Read and check every record of a run, from headers alone.
 
@@ -149,25 +124,47 @@ def open_sets(config: Config, make_encoder: MakeEncoder) -> TrainingSets:
     Raises:
         ConfigError, DataError: settings or records that cannot be learnt; named.
     """
-    if config.custom.fusion_config is not None:
-        return _mixture(config, load_fusion(Path(config.custom.fusion_config)), make_encoder)
+    mixture = config.custom.fusion_config
+    if mixture is None:
+        sets = _one_file(config, make_encoder)
+    else:
+        sets = _mixture(config, load_fusion(Path(mixture)), make_encoder)
+    require_within_budget(config.data.batching, sets.train)
+    return sets
+
+
+def _one_file(config: Config, make_encoder: MakeEncoder) -> TrainingSets:
     path = Path(_given(config.custom.train_jsonl))
     conversations = config.task.type in ("extract", "chat", "verdict")
     prompts = prompts_of(path) if conversations else Counter[str]()
     task = task_of(config, prompts)
     encoder = make_encoder(arrange_of(config, task))
     change = _change(config, objects_fixed=config.task.type == "summary")
+    (source,) = sources_of(config).values()
     train, lengths = RecordDataset.open(
-        path, encoder, limit=config.custom.limit("train"), change=change
+        path,
+        encoder,
+        limit=config.custom.limit("train"),
+        drop_over_length=_drops(config),
+        change=change,
+        source=source,
+        pipeline=_pipeline(config, curriculum=True),
+        cache=_cache(config),
     )
+    held_out = _held_out(config, "", config.custom.val_jsonl, encoder, task, source, lengths)
     return TrainingSets(
         train=_paired(config, train),
         lengths=lengths,
-        held_out=tuple(_held_out(config, "", config.custom.val_jsonl, encoder, task)),
+        held_out=tuple(held_out),
         task=task,
         asking=asking_of(config),
         prompts=prompts,
-        notes=(*_told(train, task), *_groups_told(config)),
+        sources=(source.name,),
+        notes=(
+            *_told(train, task),
+            *_groups_told(config),
+            *_cache_told(config, _pipeline(config, curriculum=True)),
+        ),
     )
 
 
@@ -181,6 +178,7 @@ def _paired(config: Config, records: RecordDataset) -> TrainingRecords:
         group_size=pairing.group_size,
         summary_ratio=pairing.summary_ratio,
         seed=_seed(config),
+        pipeline=_pipeline(config, curriculum=True),
     )
     groups.require_room()
     return groups
@@ -197,14 +195,41 @@ def _held_out(
     path: str | Path | None,
     encoder: Encoder,
     task: Task | None,
+    source: Source,
+    lengths: Lengths,
     amend: Amend | None = None,
 ) -> Iterator[HeldOut]:
+    """The records of one file; those left out are added to `lengths.dropped`."""
     if path is None or not evaluates(config):
         return
-    records, _ = RecordDataset.open(
-        Path(path), encoder, limit=config.custom.limit("val"), amend=amend
+    records, own = RecordDataset.open(
+        Path(path),
+        encoder,
+        limit=config.custom.limit("val"),
+        drop_over_length=_drops(config),
+        amend=amend,
+        source=source,
+        cache=_cache(config),
     )
+    lengths.dropped.extend(own.dropped)
     yield HeldOut(name, records, task)
+
+
+def _cache(config: Config) -> PatchCache | None:
+    settings = config.data.patch_cache
+    return None if settings is None else PatchCache.open(Path(settings.dir), settings.max_gb)
+
+
+def _cache_told(config: Config, *pipelines: Pipeline | None) -> Iterator[str]:
+    if config.data.patch_cache is not None and None not in pipelines:
+        yield (
+            "data.patch_cache keeps held-out images alone: training images are augmented, anew in "
+            "every epoch"
+        )
+
+
+def _drops(config: Config) -> bool:
+    return config.template.truncation_strategy == "delete"
 
 
 # Mixtures
@@ -212,14 +237,15 @@ def _held_out(
 
 def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> TrainingSets:
     require_complete(config, fusion)
-    opened, lengths = _opened(config, fusion, make_encoder)
+    sources = sources_of(config, fusion)
+    opened, lengths = _opened(config, fusion, make_encoder, sources)
     mixture = Mixture.of(fusion, {name: len(each) for name, each in opened.items()}, _seed(config))
     held_out = [
         held
         for each in fusion.evaluated
         for held in _held_out(
             config, each.name, each.val_jsonl, make_encoder(arrange_entry(config, each)),
-            task_of_entry(config, each), partial(with_boxes, each),
+            task_of_entry(config, each), sources[each.name], lengths, partial(with_boxes, each),
         )
     ]  # fmt: skip
     told = [
@@ -237,6 +263,7 @@ def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> Train
         task=task_of_entry(config, fusion.targets[0]),
         asking=asking_of_entry(config, fusion.targets[0]),
         prompts=Counter(),
+        sources=tuple(sources),
         plan=epoch_plan(
             fusion,
             mixture,
@@ -245,12 +272,18 @@ def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> Train
             curriculum=_has_curriculum(config),
             object_ops=_skipped_ops(config),
         ),
-        notes=(*fusion.notes, *plan_notes(mixture), *not_evaluated(config, fusion), *told),
+        notes=(
+            *fusion.notes,
+            *plan_notes(mixture),
+            *not_evaluated(config, fusion),
+            *told,
+            *_cache_told(config, *(_pipeline_of(config, each) for each in fusion.sets)),
+        ),
     )
 
 
 def _opened(
-    config: Config, fusion: Fusion, make_encoder: MakeEncoder
+    config: Config, fusion: Fusion, make_encoder: MakeEncoder, sources: Mapping[str, Source]
 ) -> tuple[dict[str, RecordDataset], Lengths]:
     """The sets that are drawn from, by name, and the lengths of all their records."""
     opened: dict[str, RecordDataset] = {}
@@ -259,20 +292,32 @@ def _opened(
         if each.ratio == 0:
             continue
         limit = config.custom.limit("train") if each.domain == "target" else None
-        encoder = make_encoder(partial(within_limits, each, arrange_entry(config, each)))
+        arrange = arrange_entry(config, each, measures=True)
+        encoder = make_encoder(partial(within_limits, each, arrange))
         opened[each.name], own = RecordDataset.open(
-            each.train_jsonl, encoder, limit=limit, change=_change_of(config, each)
+            each.train_jsonl,
+            encoder,
+            limit=limit,
+            drop_over_length=_drops(config),
+            change=_change_of(config, each),
+            source=sources[each.name],
+            pipeline=_pipeline_of(config, each),
+            cache=_cache(config),
         )
         _add(lengths, own)
     return opened, lengths
 
 
 def _change_of(config: Config, each: FusedSet) -> TrainingChange | None:
-    pipeline = _pipeline(config, curriculum=each.curriculum) if each.augmentation else None
+    pipeline = _pipeline_of(config, each)
     limits = each if each.max_objects or each.poly_max_points else None
     if pipeline is None and limits is None:
         return None
     return TrainingChange(_seed(config), pipeline, limits, objects_fixed=each.learns == "summary")
+
+
+def _pipeline_of(config: Config, each: FusedSet) -> Pipeline | None:
+    return _pipeline(config, curriculum=each.curriculum) if each.augmentation else None
 
 
 def _change(config: Config, *, objects_fixed: bool) -> TrainingChange | None:

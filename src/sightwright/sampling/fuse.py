@@ -73,7 +73,7 @@ def fuse_file(
 
     Raises:
         DataError: a record that breaks its contract, or holds nothing of what its set learns; a
-            set with a ratio above 0 and no records; `out` is a file that is read.
+            set with a ratio above 0 and no records; `out` is a file that the mixture names.
     """
     _require_another_file(fusion, out)
     pools = read_pools(fusion)
@@ -94,10 +94,11 @@ def fuse_file(
 
 
 def _require_another_file(fusion: Fusion, out: Path) -> None:
-    read = {each.train_jsonl.resolve() for each in fusion.sets}
-    if out.resolve() in read:
+    named = {path.resolve() for each in fusion.sets for path in (each.train_jsonl, each.val_jsonl)
+             if path is not None}  # fmt: skip
+    if out.resolve() in named:
         raise DataError(
-            "the mixture would overwrite a file that it reads", where=str(out),
+            "the mixture would overwrite a file that it names", where=str(out),
             remedy="choose another --out",
         )  # fmt: skip
 

@@ -96,10 +96,6 @@ class Mixture:
     def num_rows(self) -> int:
         return sum(self.quotas)
 
-    @property
-    def dataset_domains(self) -> dict[str, Domain]:
-        return {pool.name: pool.domain for pool in self.pools}
-
     def repeats(self, index: int) -> bool:
         """Whether a pool that shall be drawn without replacement is too small for it."""
         pool = self.pools[index]

@@ -1,7 +1,6 @@
 """The records that a mixture draws from, as lines of their files."""
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 
 from sightwright import jsonl
@@ -14,25 +13,21 @@ Pools = Mapping[str, tuple[jsonl.Line, ...]]
 """Name of a set → its records."""
 
 
-def read_pools(fusion: Fusion, limit: int | None = None) -> Pools:
+def read_pools(fusion: Fusion) -> Pools:
     """Read the lines of every set of a ratio above 0; a file that two sets share is read once.
-
-    Args:
-        limit: only the first so many records of a target; sources are drawn from whole.
 
     Raises:
         DataError: a file that is not there, or cannot be read.
     """
-    files: dict[tuple[Path, int | None], tuple[jsonl.Line, ...]] = {}
+    files: dict[Path, tuple[jsonl.Line, ...]] = {}
     pools: dict[str, tuple[jsonl.Line, ...]] = {}
     for each in fusion.sets:
         if each.ratio == 0:
             continue
-        most = limit if each.domain == "target" else None
-        key = (each.train_jsonl.resolve(), most)
-        if key not in files:
-            files[key] = tuple(islice(_lines(each), most))
-        pools[each.name] = files[key]
+        file = each.train_jsonl.resolve()
+        if file not in files:
+            files[file] = tuple(_lines(each))
+        pools[each.name] = files[file]
     return pools
 
 
