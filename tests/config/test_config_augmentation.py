@@ -19,6 +19,7 @@ from sightwright.config.sections.augmentation import (
 )
 from sightwright.config.sections.augmentation_ops import AffineStep, BarrierStep, Step
 from sightwright.config.sections.custom import Custom
+from sightwright.errors import ConfigError
 
 DEFAULTS: dict[AugmentationName, dict[str, Any]] = {
     "hflip": {"prob": 0.5},
@@ -148,6 +149,10 @@ def test_a_curriculum_is_held_to_the_operations(place: str) -> None:
     assert "must be a number or a list, found 'x'" in problems(text("{rotate: {max_deg: x}}"))[0]
     assert "reaches settings it cannot take" in problems(text("{scale: {lo: 1.5}}"))[0]
     load_text(text("{rotate: {max_deg: 8, prob: 1}, scale: {lo: 1.2, hi: 1.5}}"))
+    twice = text("{scale: {hi: 1.3}}").replace("{name: scale}", "{name: scale}, {name: scale}")
+    load_text(twice)
+    (told,) = problems(twice.replace("{name: scale}", "{name: scale, params: {hi: 1.2}}", 1))
+    assert told.startswith(f"{key}.scale: stands among the operations more than once")
 
 
 def test_values_are_put_into_an_operation() -> None:
@@ -214,6 +219,9 @@ def test_each_operation_is_explained_by_its_own_defaults() -> None:
         assert [entry.key for entry in explained(wanted)] == [
             "custom.augmentation.ops[hflip].params.prob"
         ]
+    # A part of a word means nothing.
+    with pytest.raises(ConfigError, match="unknown key 'ation'"):
+        explained("ation")
     below = [entry.key for entry in keys_below("custom.augmentation.ops.params")]
     assert below[:2] == [f"custom.augmentation.ops[{name}].params.prob" for name in MIRRORS]
     for name, params in DEFAULTS.items():

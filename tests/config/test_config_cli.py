@@ -59,11 +59,11 @@ def test_check_speaks_json(good: Path, bad: Path) -> None:
 
 
 def test_check_names_what_train_would_refuse(good: Path) -> None:
-    good.write_text("deepspeed: {enabled: true, config: zero2}\n", encoding="utf-8")
+    good.write_text("model: {device_map: auto}\n", encoding="utf-8")
     result = RUNNER.invoke(app, ["check", str(good)])
     assert result.exit_code == 0
     assert "refuses 1 part" in result.stdout
-    assert "train refuses: deepspeed: " in result.stdout
+    assert "train refuses: model.device_map: " in result.stdout
 
 
 def test_the_base_config_may_be_given(good: Path, bad: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_key_is_found_by_any_of_its_names(wanted: str, keys: list[str]) -> Non
     ("wanted", "says"),
     [
         ("lora_rnk", "unknown key 'lora_rnk'\n  remedy: nearest: tuner.lora_rank, "
-            "tuner.lora_dropout"),
+            "tuner.vera_rank, tuner.lora_dropout"),
         ("tuner.learning_rat", "unknown key 'tuner.learning_rat'\n  remedy: nearest: "
             "training.learning_rate"),
         ("qqqq", "unknown key 'qqqq'\n  remedy: sightwright config explain (without a key) lists "

@@ -89,10 +89,10 @@ def test_the_section_decides_on_the_domain(load: Callable[[str], Fusion]) -> Non
         "  - {name: more, dataset: bbu, train_jsonl: b, template: target_dense_bbu, ratio: 1}\n"
     )
     talk, more = fusion.sets
-    assert fusion.dataset_domains == {"talk": "target", "more": "source"}
+    assert (talk.domain, more.domain) == ("target", "source")
     assert (more.writes_header, more.max_objects, more.augmentation) == (False, 64, False)
     assert (more.domain_token, talk.domain_token) == ("BBU", None)
-    assert not fusion.needs_header
+    assert not talk.writes_header
 
 
 def test_what_the_file_says_of_augmentation_and_caps_holds(load: Callable[[str], Fusion]) -> None:

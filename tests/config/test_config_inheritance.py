@@ -40,15 +40,18 @@ def test_either_name_takes_a_text_relative_to_the_file(write: Write, key: str) -
 
 
 def test_a_list_is_replaced_and_a_mapping_merged(write: Write) -> None:
-    write("a.yaml", "tuner: {modules_to_save: [x, y]}\ntraining: {lr_scheduler_kwargs: {p: 1}}\n")
+    write(
+        "a.yaml",
+        "tuner: {modules_to_save: [x, y]}\ntraining: {lr_scheduler_kwargs: {num_cycles: 1}}\n",
+    )
     top = write(
         "b.yaml",
         "extends: a.yaml\ntuner: {modules_to_save: [z]}\n"
-        "training: {lr_scheduler_kwargs: {min_lr: 1e-6}}\n",
+        "training: {lr_scheduler_type: cosine_with_min_lr, lr_scheduler_kwargs: {min_lr: 1e-6}}\n",
     )
     config = load_config(top).config
     assert config.tuner.modules_to_save == ("z",)
-    assert config.training.lr_scheduler_kwargs == {"p": 1, "min_lr": 1e-6}
+    assert config.training.lr_scheduler_kwargs == {"num_cycles": 1, "min_lr": 1e-6}
 
 
 def test_a_diamond_is_fine(write: Write) -> None:

@@ -98,11 +98,13 @@ def test_a_translation_is_told_in_these_words(text: str) -> None:
 
 @pytest.fixture
 def in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Mistakes that need files: a circle, bases that cannot be read."""
+    """Mistakes that need files: a circle, bases and settings that cannot be read."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yaml").write_text("extends: b.yaml\n")
     (tmp_path / "b.yaml").write_text("\ninherit: a.yaml\n")
     (tmp_path / "c.yaml").write_text("extends: latin.yaml\n")
+    (tmp_path / "d.yaml").write_text("deepspeed: {enabled: true, config: ds.json}\n")
+    (tmp_path / "ds.json").write_text("{")
     (tmp_path / "latin.yaml").write_bytes(b"a: \xff\n")
     return tmp_path
 
@@ -112,6 +114,8 @@ IN_FILES = {
     "(take one of them out of extends)",
     "c.yaml": "c.yaml:1: extends: latin.yaml cannot be read: not UTF-8 text "
     "(a base is looked up beside the file that extends it)",
+    "d.yaml": "d.yaml:1: deepspeed.config: ds.json is not JSON: Expecting property name enclosed in "
+    "double quotes: line 1 column 2 (char 1) (or write the mapping here)",
     "gone.yaml": "gone.yaml: cannot be read: No such file or directory "
     "(give the path of a YAML file)",
 }

@@ -62,7 +62,8 @@ FAULTS = {
     "training: {save_strategy: best}": "training.save_strategy: best needs evaluations",
     "training: {logging_steps: 2.5}": "training.logging_steps: 2.5 is neither",
     "training: {save_delay_steps: 5, save_delay_epochs: 1}": "training.save_delay_epochs",
-    "training: {learning_rate: 1e-6, lr_scheduler_kwargs: {min_lr: 1e-4}}": (
+    "training: {learning_rate: 1e-6, lr_scheduler_type: cosine_with_min_lr, "
+    "lr_scheduler_kwargs: {min_lr: 1e-4}}": (
         "training.lr_scheduler_kwargs: min_lr 0.0001 is above learning_rate 1e-06"
     ),
     "training: {metric_for_best_model: field_f1}\neval: {generate: false}": (
@@ -113,12 +114,23 @@ FINE = [
     "rlhf: {ref_model: x}\ntuner: {train_type: full}",
     "tuner: {train_type: lora}\nquantization: {quant_bits: 4}",
     "tuner: {freeze_llm: true, target_modules: [q_proj]}",
+    *(
+        f"tuner: {{init_weights: {start}}}"
+        for start in ("pissa", "olora", "orthogonal", "gaussian")
+    ),
+    *(
+        f"tuner: {{train_type: {kind}}}"
+        for kind in ("adalora", "boft", "fourierft", "vera", "full")
+    ),
+    "tuner: {train_type: boft, boft_block_size: 0, boft_block_num: 4}",
+    "tuner: {train_type: vera, vera_rank: 64, vera_projection_prng_key: 1, vera_d_initial: 0.2}",
+    "tuner: {train_type: adalora, adalora_deltaT: 10, adalora_tinit: 200, adalora_tfinal: 500}",
     "training: {bf16: auto, fp16: true}",
     "training: {load_best_model_at_end: true, eval_strategy: steps, eval_steps: 0.1, "
     "save_steps: 0.2}",
     "training: {save_strategy: best, eval_strategy: steps, load_best_model_at_end: true}",
     "deepspeed: {enabled: false}",
-    "deepspeed: {enabled: true, config: ds.json}",
+    "deepspeed: {enabled: true, config: zero1_offload}",
     "deepspeed: {enabled: true, config: {zero_optimization: {stage: 2}}}",
     "custom: {assistant_prefix_format: '<DOMAIN={domain}>, <TASK={task}>'}",
     "training: {eval_strategy: no}",
@@ -141,6 +153,11 @@ def test_module_names_may_be_joined_by_semicolons() -> None:
     assert load_text(text).config.tuner.target_modules == expected
     one = load_text("tuner: {target_modules: all-linear}").config.tuner.target_modules
     assert one == ("all-linear",)
+
+
+def test_the_two_plain_starts_may_be_texts() -> None:
+    for text, value in (("'true'", True), ("'false'", False), ("true", True)):
+        assert load_text(f"tuner: {{init_weights: {text}}}").config.tuner.init_weights is value
 
 
 def test_qlora_means_four_bits() -> None:
@@ -171,6 +188,43 @@ def test_the_one_length_knob_sets_both_lengths_and_forbids_truncation() -> None:
 @pytest.mark.parametrize(("limit", "count"), [(255, 1), (256, 0), (512, 0), (768, 0), (769, 1)])
 def test_an_output_limit_outside_the_documents_range_is_warned_of(limit: int, count: int) -> None:
     assert len(load_text(f"task: {{max_output_tokens: {limit}}}").warnings) == count
+
+
+def test_the_objects_of_a_photograph_may_be_many() -> None:
+    text = "task: {type: TYPE, max_output_tokens: 2048}"
+    assert load_text(text.replace("TYPE", "dense")).warnings == ()
+    assert len(load_text(text.replace("TYPE", "extract")).warnings) == 1
+
+
+@pytest.mark.parametrize("name", ["Qwen/Qwen3-VL-32B-A3B-Instruct", "models/qwen3-vl-32b-a3b"])
+def test_a_model_that_the_documents_name_and_nobody_has_gets_a_hint(name: str) -> None:
+    (warning,) = load_text(f"global_max_length: 9\nmodel: {{model: {name}}}", "x.yaml").warnings
+    assert warning.startswith(f"x.yaml:2: model.model: {name}: no release of Qwen3-VL is called")
+    assert "Qwen/Qwen3-VL-30B-A3B-Instruct (mixture of experts)" in warning
+    assert "Qwen/Qwen3-VL-32B-Instruct (dense)" in warning
+    for real in ("Qwen/Qwen3-VL-30B-A3B-Instruct", "Qwen/Qwen3-VL-32B-Instruct"):
+        assert load_text(f"model: {{model: {real}}}").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate", "what"),
+    [
+        ("lora", "1e-5", "1e-05 is low for lora, which learns slowly"),
+        ("lora", "1e-4", None),
+        ("qlora", "2e-3", "0.002 is high for qlora, and loss may jump"),
+        ("full", "5e-5", None),
+        ("full", "5e-4", "0.0005 is high for full, and loss may jump"),
+        ("fourierft", "3e-2", None),
+    ],
+)
+def test_an_unusual_learning_rate_is_warned_of(kind: str, rate: str, what: str | None) -> None:
+    text = f"tuner: {{train_type: {kind}}}\ntraining: {{learning_rate: {rate}}}\n"
+    warnings = load_text(text + "model: {model: a/b}", "x.yaml").warnings
+    usual = "1e-4 is usual for an adapter, 5e-5 for full training"
+    expected = () if what is None else (f"x.yaml:2: training.learning_rate: {what}: {usual}",)
+    assert warnings == expected
+    for elsewhere in ("", "model: {model: tiny}", "model: {model: a/b}\nrlhf: {rlhf_type: grpo}"):
+        assert load_text(text + elsewhere).warnings == ()
 
 
 def test_a_real_name_under_data_dataset_is_warned_of() -> None:

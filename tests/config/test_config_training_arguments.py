@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from sightwright.config.kept_elsewhere import KEPT_ELSEWHERE
 from sightwright.config.load import load_config, load_text
 from sightwright.config.resolved import resolved_text
+from sightwright.config.schedules import SCHEDULES
 from sightwright.config.training_arguments import (
     accumulation_steps,
     effective_batch_size,
@@ -94,7 +96,12 @@ def test_the_documents_numbers_arrive(tmp_path: Path) -> None:
 def test_every_scheduler_of_transformers_may_be_named() -> None:
     trainer_utils = pytest.importorskip("transformers.trainer_utils")
     for kind in trainer_utils.SchedulerType:
-        text = f"training: {{lr_scheduler_type: {kind.value}}}"
+        kwargs = {"num_decay_steps": 10, "min_lr": 1e-6}
+        given = {key: kwargs[key] for key in kwargs if key in SCHEDULES[kind.value]}
+        text = (
+            f"training: {{lr_scheduler_type: {kind.value}, eval_strategy: epoch, "
+            f"lr_scheduler_kwargs: {json.dumps(given)}}}"
+        )
         assert load_text(text).config.training.lr_scheduler_type == kind.value
 
 

@@ -92,7 +92,7 @@ def test_perfect_objects(root: Path) -> None:
     metrics = found.metrics()
     assert tuple(metrics) == (
         "object_f1", "object_f1_75", "object_f1_mean", "class_accuracy", "count_error",
-        "answer_valid",
+        "answer_valid", "bbox_f1", "line_f1",
     )  # fmt: skip
     assert metrics["object_f1_mean"] == metrics["class_accuracy"] == 1.0
     assert found.coco is not None

@@ -1,14 +1,16 @@
 """A tiny model on drawn images: what the tests of training share."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import whole_runs
 from PIL import Image
-from transformers import PreTrainedModel, Qwen3VLForConditionalGeneration, TrainingArguments
+from transformers import PreTrainedModel, TrainingArguments
 
 import sightwright.demo
 from sightwright.chat import ChatTokenizer
@@ -18,7 +20,9 @@ from sightwright.data.dataset import RecordDataset
 from sightwright.data.encode import Encoder, arrange_chat
 from sightwright.jsonl import write_all
 from sightwright.model.adapters import prepare_model
-from sightwright.train.trainer import SftParts, SftTrainer
+from sightwright.model.load import load_model
+from sightwright.train.sft_parts import SftParts
+from sightwright.train.trainer import SftTrainer
 from sightwright.vision import PixelPolicy, VisionSpec
 
 MakeTrainer = Callable[..., SftTrainer]
@@ -36,14 +40,12 @@ def tokenizer(tiny_folder: Path) -> ChatTokenizer:
 
 @pytest.fixture
 def spec() -> VisionSpec:
-    return VisionSpec(PixelPolicy(32 * 32, 64 * 32 * 32))
+    return VisionSpec(PixelPolicy(32 * 32, 64 * 32 * 32), num_position_embeddings=256)
 
 
 @pytest.fixture
 def base_model(tiny_folder: Path) -> PreTrainedModel:
-    return Qwen3VLForConditionalGeneration.from_pretrained(
-        tiny_folder, dtype="float32", attn_implementation="sdpa"
-    )
+    return load_model(tiny_folder, "float32", device="cpu")
 
 
 @pytest.fixture
@@ -79,7 +81,8 @@ def make_trainer(
     base_model: PreTrainedModel,
     write_records: Callable[[list[str]], Path],
 ) -> MakeTrainer:
-    """A trainer over records with these answers; without a `tuner` the LLM learns in full."""
+    """A trainer over records with these answers; without a `tuner` the LLM learns in full. `parts`
+    are what else `SftParts` holds."""
 
     def make(
         answers: list[str],
@@ -87,11 +90,13 @@ def make_trainer(
         layout: str = "padding_free",
         tuner: Tuner | None = None,
         prepare: bool = True,
+        base: PreTrainedModel | None = None,
+        parts: Mapping[str, Any] | None = None,
         **arguments: object,
     ) -> SftTrainer:
         encoder = Encoder(tokenizer, spec, arrange_chat(None), max_length=512)
         dataset, _ = RecordDataset.open(write_records(answers), encoder)
-        model = base_model
+        model = base_model if base is None else base
         if prepare:
             model = prepare_model(model, tuner or Tuner(train_type="full"))
         settings = {
@@ -108,13 +113,13 @@ def make_trainer(
             "save_strategy": "no",
         }
         args = TrainingArguments(**{**settings, **arguments})
-        parts = SftParts(
+        usual = SftParts(
             spec,
-            Collator(layout, tokenizer.end_of_text, merge_size=2),
+            Collator(layout, tokenizer.end_of_text, spec),
             train=dataset,
             held_out=dataset,
         )
-        return SftTrainer(model, args, parts)
+        return SftTrainer(model, args, replace(usual, **(parts or {})))
 
     return make
 

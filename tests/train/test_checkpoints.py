@@ -1,5 +1,6 @@
 """Which checkpoints a run folder keeps, which it goes on from, and what an exact resume refuses."""
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -148,7 +149,7 @@ def test_the_same_run_may_go_on(tmp_path: Path, caplog: pytest.LogCaptureFixture
     progress.require_same_run(tmp_path, FACTS)
     assert caplog.text == ""
     progress.require_same_run(tmp_path, replace(FACTS, world_size=2))
-    assert "resumed by 2 processes what 1 ran: the same batches, but other dropout" in caplog.text
+    assert "resumed by 2 processes what 1 ran: the same steps, but other dropout" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -190,19 +191,16 @@ def test_weights_alone_are_no_place_to_go_on_from(tmp_path: Path) -> None:
 
 
 def test_sums_come_back_to_the_last_digit(tmp_path: Path) -> None:
-    sums = progress.Sums(0.1 + 0.2, 4, 1e-17, 5, 9)
+    sums = progress.Sums(0.1 + 0.2, 4, 1e-17, {"bbu": [0.1 + 0.2, 9.0, 5.0]})
     progress.write_sums(tmp_path, 1, sums)
     assert progress.read_sums(tmp_path, 1) == sums
     assert progress.read_sums(tmp_path, 0) is None
 
 
-def test_a_checkpoint_from_before_changes_were_counted_is_read(tmp_path: Path) -> None:
-    progress.write_sums(tmp_path, 0, progress.Sums(1.0, 4, 2.0, 5, 9, {}))
-    path = tmp_path / "sums-0.json"
-    value = canonical.loads(path.read_text())
-    del value["changes"]
-    canonical.write_json(path, value)
-    assert progress.read_sums(tmp_path, 0) == progress.Sums(1.0, 4, 2.0, 5, 9, {})
+def test_a_checkpoint_from_before_data_sets_were_told_apart_is_read(tmp_path: Path) -> None:
+    older = {"loss": 1.0, "logged_step": 4, "run_loss": 2.0, "correct": 5, "answer_tokens": 9}
+    canonical.write_json(tmp_path / "sums-0.json", older)
+    assert progress.read_sums(tmp_path, 0) == progress.Sums(1.0, 4, 2.0)
 
 
 def test_changed_handling_of_the_records_is_named(tmp_path: Path) -> None:
@@ -256,5 +254,13 @@ def test_what_is_drawn_meanwhile_changes_nothing() -> None:
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_every_held_out_record_is_looked_at_once(world_size: int) -> None:
     samplers = [EvalSampler(7, 2, rank, world_size) for rank in range(world_size)]
-    seen = [index for sampler in samplers for batch in sampler for index in batch]
+    batches = [list(sampler) for sampler in samplers]
+    # All do as many forwards; a repeated batch, the last of a rank, does not count.
+    assert {len(own) for own in batches} == {math.ceil(4 / world_size)}
+    seen = [
+        index
+        for sampler, own in zip(samplers, batches, strict=True)
+        for batch in own[: sampler.num_own]
+        for index in batch
+    ]
     assert sorted(seen) == list(range(7))

@@ -11,7 +11,8 @@ from transformers import PreTrainedModel, TrainerControl, TrainerState
 from sightwright.config.sections.tuner import Tuner
 from sightwright.data.dataset import Lengths
 from sightwright.errors import ModelError
-from sightwright.model.adapters import parts_table, prepare_model
+from sightwright.model.adapters import prepare_model
+from sightwright.model.parts_table import parts_table
 from sightwright.train.health import (
     GradientCheck,
     RunFacts,
@@ -22,7 +23,7 @@ from sightwright.train.health import (
 from sightwright.train.trainer import SftTrainer
 
 LENGTHS = Lengths([50, 70], [4, 0], [10, 20], [1, 0], [])
-FACTS = RunFacts("tiny", "lora", (), 128, LENGTHS, ["a note"])
+FACTS = RunFacts("tiny", Tuner(lora_rank=4), 128, LENGTHS, ["a note"])
 
 
 def test_the_table_says_what_the_documents_ask_for(base_model: PreTrainedModel) -> None:
@@ -34,18 +35,25 @@ def test_the_table_says_what_the_documents_ask_for(base_model: PreTrainedModel) 
     text = output.getvalue()
     for part in ("base model", "tiny", "vision tokens", "1 records have no image", "1 images",
                  "70 tokens, under the limit of 128", "over-long records", "lora on llm", "a note",
+                 "vLLM takes the adapter beside its base, --max-lora-rank 8",
                  "embeddings"):  # fmt: skip
         assert part in text
     assert [row.trainable > 0 for row in rows if row.part == "llm"] == [True]
     assert [row.trainable for row in rows if row.part in ("vit", "aligner")] == [0, 0]
 
 
+def test_the_table_says_which_adapters_must_be_merged(base_model: PreTrainedModel) -> None:
+    """Of the model as it is: settings alone would not show what stage 1 left behind."""
+    model = prepare_model(base_model, Tuner(lora_rank=4, freeze_aligner=False))
+    found = {check.name: check.finding for check in checks(FACTS, model)}
+    assert found["serving"].startswith("only merged into its base: an adapter on aligner")
+
+
 def test_a_dropped_record_is_not_fine(base_model: PreTrainedModel) -> None:
     model = prepare_model(base_model, Tuner(lora_rank=4))
     dropped = Lengths([50], [4], [10], [1], ["train.jsonl:2: too long"])
-    found = {
-        check.name: check for check in checks(RunFacts("tiny", "lora", (), 128, dropped, ()), model)
-    }
+    facts = RunFacts("tiny", Tuner(), 128, dropped, ())
+    found = {check.name: check for check in checks(facts, model)}
     assert found["over-long records"].passed is False
 
 
@@ -87,3 +95,24 @@ def test_a_resumed_run_is_not_looked_at_again(base_model: PreTrainedModel) -> No
     look(None, TrainerState(global_step=3), TrainerControl(), model)  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="no gradient reaches llm in step 1"):
         look(None, TrainerState(), TrainerControl(), model)  # type: ignore[arg-type]
+
+
+def test_gradients_are_seen_as_they_come_where_none_are_left(base_model: PreTrainedModel) -> None:
+    model = prepare_model(base_model, Tuner(lora_rank=4, freeze_aligner=False))
+    arguments = (None, TrainerState(), TrainerControl(), model)
+    check = GradientCheck(on_the_way=True)
+    check.on_train_begin(*arguments)  # type: ignore[arg-type]
+    model(input_ids=torch.tensor([[5, 6, 7, 8]])).logits.sum().backward()
+    model.zero_grad()  # as DeepSpeed leaves it
+    with pytest.raises(ModelError, match="no gradient reaches aligner in step 1"):
+        check.on_pre_optimizer_step(*arguments)  # type: ignore[arg-type]
+
+
+def test_gradients_that_came_and_went_are_gradients(base_model: PreTrainedModel) -> None:
+    model = prepare_model(base_model, Tuner(lora_rank=4))
+    arguments = (None, TrainerState(), TrainerControl(), model)
+    check = GradientCheck(on_the_way=True)
+    check.on_train_begin(*arguments)  # type: ignore[arg-type]
+    model(input_ids=torch.tensor([[5, 6, 7, 8]])).logits.sum().backward()
+    model.zero_grad()
+    check.on_pre_optimizer_step(*arguments)  # type: ignore[arg-type]

@@ -3,101 +3,24 @@
 import json
 import signal
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
+from photograph_runs import mixture, sections, write_photographs
 from whole_runs import Kill, WriteRun, in_child, log_of
 
 from sightwright import certificate
-from sightwright.jsonl import write_all
 from sightwright.tasks.dense import DenseTask
 from sightwright.tasks.taught import inspection_task_of
 from sightwright.train.sft import train
 
-CURRICULUM = {
-    "phases": [
-        {"until_percent": 50, "bypass_prob": 1.0},
-        {"until_percent": 100, "bypass_prob": 0.0},
-    ]
-}
-OPS = [
-    {"name": "rotate", "params": {"max_deg": 20, "prob": 0.8}},
-    {
-        "name": "random_crop",
-        "params": {"scale": [0.3, 0.5], "min_objects": 1, "skip_if_line": False},
-    },
-    {"name": "pad_to_multiple"},
-]
 SHORT = {"prompts": {"system": "Look.", "user": "List."}}
 
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photographs")
-    rng = np.random.default_rng(0)
-    records: list[dict[str, Any]] = []
-    for index in range(6):
-        pixels = rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{index}.png")
-        objects = [
-            {"desc": "类别=标签", "bbox_2d": [4, 4 + index, 20, 24]},
-            {"desc": "类别=电线", "line": [40, 8, 90, 50]},
-        ]
-        counted = {"dataset": "BBU", "objects_total": 2, "统计": [{"类别": "标签"}]}
-        records.append(
-            {
-                "id": f"p{index}",
-                "images": [f"{index}.png"],
-                "width": 96,
-                "height": 64,
-                "objects": objects,
-                "summary": json.dumps(counted, ensure_ascii=False),
-            }
-        )
-    write_all(folder / "train.jsonl", records)
-    entry = f"train_jsonl: {folder}/train.jsonl, system_prompt: Look., user_prompt: List."
-    (folder / "mix.yaml").write_text(
-        f"targets:\n  - {{name: bbu, val_jsonl: {folder}/train.jsonl, "
-        f"template: target_dense_bbu, {entry}}}\n"
-        f"  - {{name: bbu_summary, dataset: bbu, val_jsonl: {folder}/train.jsonl, "
-        f"template: summary_bbu, {entry}}}\n"
-        f"sources:\n  - {{name: lvis, ratio: 0.5, template: source_dense, "
-        f"max_objects_per_image: 1, {entry}}}\n",
-        encoding="utf-8",
-    )
+    write_photographs(folder)
     return folder
-
-
-def sections(photographs: Path, **custom: Any) -> dict[str, dict[str, Any]]:
-    return {
-        "template": {"max_length": 1024},
-        "custom": {
-            "train_jsonl": None,
-            "val_jsonl": None,
-            "emit_norm": "norm1000",
-            **custom,
-        },
-        "task": {"type": "dense", "json_schema": None, "max_output_tokens": 16},
-        "eval": {"max_records": 1, "batch_size": 1},
-        "training": {
-            "num_train_epochs": 1,
-            "max_steps": 5,
-            "eval_steps": 5,
-            "save_steps": 2,
-            "logging_steps": 1,
-        },
-    }
-
-
-def mixture(photographs: Path) -> dict[str, dict[str, Any]]:
-    return sections(
-        photographs,
-        fusion_config=str(photographs / "mix.yaml"),
-        assistant_prefix_format="<DOMAIN={domain}>, <TASK={task}>",
-        augmentation={"enabled": True, "ops": OPS, "curriculum": CURRICULUM},
-    )
 
 
 def test_a_killed_run_of_a_mixture_under_augmentation_goes_on_as_if_it_had_not_been(
@@ -117,6 +40,40 @@ def test_a_killed_run_of_a_mixture_under_augmentation_goes_on_as_if_it_had_not_b
     lost = [line["train/objects_dropped"] for line in log if "train/loss" in line]
     assert lost == sorted(lost)
     assert lost[-1] > 0
+
+
+def test_a_mixture_is_told_by_data_set_and_kind_of_token(
+    write_run: WriteRun, photographs: Path
+) -> None:
+    result = train(write_run(**mixture(photographs)))
+    keys = {key for key in result.metrics if key.endswith(("_loss", "_acc"))}
+    evaluated = {*of_set("bbu", "bbox", "line"), *of_set("bbu_summary")}
+    whole = {"train/mean_loss", "train/token_acc", "eval/token_acc"}
+    assert {key for key in keys if key.startswith("eval/")} - whole == {
+        f"eval/{key}" for key in evaluated
+    }
+    # A source is learnt, and not evaluated. A box that is rotated becomes a polygon.
+    trained = {key.removeprefix("train/") for key in keys - whole if key.startswith("train/")}
+    assert trained == {*evaluated, *of_set("lvis", "bbox", "line"), "bbu_poly_token_acc"}
+    assert curves(result.folder / "tensorboard") == logged(result.folder)
+
+
+def curves(folder: Path) -> set[str]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    shown = EventAccumulator(str(folder))
+    shown.Reload()
+    return set(shown.Tags()["scalars"]) - {"train/epoch", "eval/epoch"}
+
+
+def logged(run: Path) -> set[str]:
+    lines = (run / "logging.jsonl").read_text(encoding="utf-8").splitlines()
+    return {key for line in lines for key in json.loads(line)} - {"step", "epoch", "seconds"}
+
+
+def of_set(name: str, *shapes: str) -> set[str]:
+    kinds = ("desc", "coord", "format", *shapes) if shapes else ()
+    return {f"{name}_loss", f"{name}_token_acc", *(f"{name}_{kind}_token_acc" for kind in kinds)}
 
 
 def test_a_checkpoint_says_how_its_model_is_asked(write_run: WriteRun, photographs: Path) -> None:

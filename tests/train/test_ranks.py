@@ -17,7 +17,7 @@ LAUNCHERS = {
         *("--config_file", "configs/accelerate/ddp.yaml"),
     ],
 }
-MOMENTARY = ("seconds", "runtime", "per_second")
+MOMENTARY = ("seconds", "runtime", "per_second", "data_wait_share")
 ANSWERS = ["a", '{"total":"12.50","date":"2024-01-31"}', "no", '{"name":"North Pier Supplies"}']
 
 

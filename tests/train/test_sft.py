@@ -193,8 +193,8 @@ def test_an_over_long_record_is_named(write_config: WriteConfig) -> None:
 
 
 def test_what_cannot_run_is_refused_before_anything_is_loaded(write_config: WriteConfig) -> None:
-    with pytest.raises(ConfigError, match="token_type_metrics"):
-        train(write_config(custom={"token_type_metrics": {"enabled": True}}))
+    with pytest.raises(ConfigError, match="trainer_variant"):
+        train(write_config(custom={"trainer_variant": "gkd_monitor"}))
 
 
 def test_a_mixture_that_is_not_there_is_named(write_config: WriteConfig) -> None:

@@ -1,6 +1,7 @@
 """The loss of a step is the mean over its answer tokens, however the step is cut."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sightwright.train.trainer import SftTrainer
 
 MakeTrainer = Callable[..., SftTrainer]
 
+STOCK = ("input_ids", "attention_mask", "mm_token_type_ids", "image_grid_thw", "use_cache")
 RAGGED = [
     "a",
     '{"total":"12.50"}',
@@ -36,13 +38,14 @@ def weights(trainer: SftTrainer) -> torch.Tensor:
 
 
 def token_mean(trainer: SftTrainer) -> float:
-    """Over the whole dataset in one plain batch: the reference."""
-    batch = trainer.data_collator([trainer.train_dataset[i] for i in range(len(RAGGED))])
-    inputs = model_inputs(batch)
+    """Over the whole dataset in one plain batch, by the stock forward: the reference."""
+    collator = replace(trainer._parts.collator, layout="padded")
+    batch = collator([trainer.train_dataset[i] for i in range(len(RAGGED))])
+    inputs = {key: value for key, value in model_inputs(batch).items() if key in STOCK}
     inputs["pixel_values"] = to_pixel_values(batch["patches"], trainer._parts.spec)
     with torch.no_grad():
         logits = trainer.model.eval()(**inputs).logits
-    chosen = logits[batch["answer_rows"], batch["answer_slots"]]
+    chosen = logits.flatten(0, 1)[batch["answer_index"]]
     return torch.nn.functional.cross_entropy(chosen, batch["answer_ids"]).item()
 
 
@@ -132,7 +135,7 @@ def test_a_loss_that_is_no_number_names_its_records(make_trainer: MakeTrainer) -
 
 
 def test_a_model_that_was_not_prepared_is_refused(make_trainer: MakeTrainer) -> None:
-    with pytest.raises(ModelError, match="prepare_model"):
+    with pytest.raises(ModelError, match=r"sightwright\.train\.prepare_model"):
         make_trainer(RAGGED, prepare=False)
 
 

@@ -26,7 +26,15 @@ SCHEMA = {
     },
 }
 # Of this moment, or of the processes that lived then.
-MOMENTARY = {"seconds", "train/runtime", "train/samples_per_second", "train/steps_per_second"}
+MOMENTARY = {
+    "seconds",
+    "train/runtime",
+    "train/samples_per_second",
+    "train/steps_per_second",
+    "train/tokens_per_second",
+    "train/answer_tokens_per_second",
+    "train/data_wait_share",
+}
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,22 @@
 """Values that follow from others, filled in before the document is checked."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sightwright.config.problems import Problem
 from sightwright.config.sections.task import TaskType
-from sightwright.config.tree import Branch, Leaf, Node, dotted, find, moved, plain, put
+from sightwright.config.tree import (
+    Branch,
+    Leaf,
+    Node,
+    dotted,
+    find,
+    moved,
+    node_of,
+    plain,
+    put,
+)
 
 _TEXT_KEYS = (
     ("template", "system"),
@@ -99,6 +110,30 @@ def locate_mixture(root: Branch, folders: Mapping[str, Path]) -> None:
     beside = folders.get(node.place.file, Path()) / node.value.replace("\\", "/")
     if beside.is_file():
         put(root, path, Leaf(str(beside), node.place))
+
+
+def read_deepspeed_file(root: Branch, folders: Mapping[str, Path]) -> Iterator[Problem]:
+    """`deepspeed.config` may name a JSON file: beside the YAML that names it, or below the working
+    folder."""
+    path = ("deepspeed", "config")
+    node = find(root, path)
+    if not isinstance(node, Leaf) or not isinstance(node.value, str):
+        return
+    if not node.value.endswith(".json"):
+        return
+    # Where it cannot be read an empty mapping stands in: one mistake is told of once.
+    value: object = {}
+    text = _text_of(node.value, folders.get(node.place.file, Path()))
+    if text is None:
+        hint = "it is looked up beside the YAML and below the working folder"
+        yield Problem(node.place, dotted(path), f"cannot read {node.value}", hint)
+    else:
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError as error:
+            text = f"{node.value} is not JSON: {error}"
+            yield Problem(node.place, dotted(path), text, "or write the mapping here")
+    put(root, path, node_of(value, moved(node, node.value).place))
 
 
 def infer_task_type(root: Branch) -> None:

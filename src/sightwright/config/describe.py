@@ -133,7 +133,7 @@ def _is_of_variant(name: str, wanted: str) -> bool:
     """Whether a variant's key is meant: without its name, by its name alone, or as one of all."""
     if "[" not in name:
         return False
-    return _VARIANT.sub("", name) == wanted or f"[{wanted}]" in name or f"{wanted}." in name
+    return _VARIANT.sub("", name) == wanted or f"[{wanted}]" in name or f".{wanted}." in f".{name}"
 
 
 def places_of(

@@ -20,6 +20,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
 from sightwright.config.fields import INHERITANCE_KEYS
 from sightwright.config.fusion_tree import prepare, read_prompts, repeated_names
 from sightwright.config.inheritance import Gathered, gather
+from sightwright.config.metric_names import is_reserved
 from sightwright.config.problems import ConfigProblemsError
 from sightwright.config.pydantic_problems import problems_of
 from sightwright.config.section import AsTuple, Fault, Section
@@ -104,6 +105,9 @@ class Entry(Section):
         elif self.name == IRRELEVANT and self.learns != "summary":
             hint = "its answer is a summary: template: summary_bbu or summary_rru"
             yield Fault("template", f"{self.template} does not fit name: {IRRELEVANT}", hint)
+        if is_reserved(self.name):
+            text = f"{self.name!r} would make keys of the log that mean something else"
+            yield Fault("name", text, "another name, as bbu")
         if self.poly_fallback == "bbox_2d" and self.poly_max_points is None:
             hint = "add poly_max_points, as 12"
             yield Fault("poly_fallback", "does not say which polygons become boxes", hint)
@@ -228,11 +232,6 @@ class Fusion:
     def dataset_domains(self) -> dict[str, Domain]:
         """Name → target or source."""
         return {each.name: each.domain for each in self.sets}
-
-    @property
-    def needs_header(self) -> bool:
-        """Whether answers of it begin with a header line, so that the run must give its format."""
-        return any(each.writes_header for each in self.sets)
 
     @property
     def evaluated(self) -> tuple[FusedSet, ...]:

@@ -16,6 +16,7 @@ from sightwright.config.derive import (
     imply_four_bits,
     infer_task_type,
     locate_mixture,
+    read_deepspeed_file,
     read_text_files,
 )
 from sightwright.config.inheritance import Gathered, gather, gather_text
@@ -64,6 +65,7 @@ def _loaded(gathered: Gathered) -> Loaded:
     warnings = list(apply_global_max_length(root))
     gathered.add_problems(list(read_text_files(root, gathered.folders)))
     locate_mixture(root, gathered.folders)
+    gathered.add_problems(list(read_deepspeed_file(root, gathered.folders)))
     imply_four_bits(root)
     infer_task_type(root)
     try:

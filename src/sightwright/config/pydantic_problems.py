@@ -1,5 +1,6 @@
 """pydantic's findings in our words, at the line where the value was written."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
@@ -34,6 +35,10 @@ _BOUNDS: dict[str, tuple[str, str]] = {
     "less_than": ("below", "lt"),
     "less_than_equal": ("at most", "le"),
 }
+
+
+# A key of the file's own may look like a number: `²`, or ten thousand digits.
+_INDEX = re.compile(r"[0-9]{1,6}").fullmatch
 
 
 def problems_of(
@@ -82,7 +87,7 @@ def _fault_problems(path: Path, findings: list[Finding], root: Branch) -> Iterat
     for finding in findings:
         for fault in cast("list[Fault]", finding["ctx"][FAULTS]):
             steps = fault.key.split(".")
-            where = (*path, *(int(key) if key.isdigit() else key for key in steps))
+            where = (*path, *(int(key) if _INDEX(key) else key for key in steps))
             yield Problem(nearest_place(root, where), dotted(where), fault.text, fault.hint)
 
 

@@ -65,8 +65,13 @@ class Config(Section):
 
     def faults(self) -> Iterator[Fault]:
         yield from self._dataset_faults()
+        yield from self._batching_faults()
         yield from self._quantization_faults()
+        yield from self._adalora_faults()
+        yield from self._sharding_faults()
         yield from self._metric_faults()
+        yield from self._lora_plus_faults()
+        yield from self._task_faults()
         yield from self._pairing_faults()
         yield from self._mixture_faults()
         yield from self._prompt_faults()
@@ -84,20 +89,70 @@ class Config(Section):
         if said_empty and not self.data.placeholder and not self.has_training_data:
             yield Fault("data.dataset", NO_DATASET, "name the records: custom.train_jsonl")
 
+    def _batching_faults(self) -> Iterator[Fault]:
+        by_length = self.training.train_sampling_strategy == "group_by_length"
+        if by_length and self.data.batching.type == "tokens":
+            text = "data.batching of type tokens lays a step's samples out by length already"
+            yield Fault("training.train_sampling_strategy", text, "random, or another batching")
+
     def _quantization_faults(self) -> Iterator[Fault]:
         kind, bits = self.tuner.train_type, self.quantization.quant_bits
         method = self.quantization.quant_method
-        if kind == "full" and bits is not None:
-            yield Fault(
-                "quantization.quant_bits",
-                f"{bits}-bit weights cannot learn: train_type is full",
-                "train_type: qlora",
-            )
+        if bits is not None and not self.tuner.is_lora:
+            what = "weights cannot learn" if kind == "full" else "weights learn through LoRA"
+            text = f"{bits}-bit {what}: train_type is {kind}"
+            yield Fault("quantization.quant_bits", text, "train_type: qlora")
+        if bits is not None and self.tuner.starts_from_weights:
+            text = f"{self.tuner.init_weights} takes the base weights apart, these have {bits} bits"
+            yield Fault("tuner.init_weights", text, "true, gaussian or orthogonal")
         if kind == "qlora" and bits == 8:
             yield Fault("quantization.quant_bits", "is 8, but qlora means 4 bits", "quant_bits: 4")
         if kind == "qlora" and method not in (None, "bnb"):
             text = f"is {method}, but qlora quantises with bnb while loading"
             yield Fault("quantization.quant_method", text, "quant_method: bnb")
+
+    def _lora_plus_faults(self) -> Iterator[Fault]:
+        if self.tuner.lorap_lr_ratio is None:
+            return
+        key = "tuner.lorap_lr_ratio"
+        if not self.tuner.is_lora:
+            text = f"is of LoRA's two matrices, train_type is {self.tuner.train_type}"
+            yield Fault(key, text, "train_type: lora, or leave it out")
+        elif self.training.has_own_groups:
+            text = f"cannot go with optim {self.training.optim}, which groups weights itself"
+            yield Fault(key, text, "training.optim: adamw_torch")
+
+    def _adalora_faults(self) -> Iterator[Fault]:
+        by = "deepspeed" if self.deepspeed is not None and self.deepspeed.enabled else None
+        by = by or ("training.fsdp" if self.training.fsdp else None)
+        if self.tuner.train_type == "adalora" and by is not None:
+            text = f"adalora looks at whole weights and gradients, which {by} shards"
+            yield Fault("tuner.train_type", text, "run it without, or train_type: lora")
+
+    def _sharding_faults(self) -> Iterator[Fault]:
+        stage = None if self.deepspeed is None else self.deepspeed.stage
+        if stage is not None and self.training.fsdp:
+            yield Fault("training.fsdp", "shards, and so does deepspeed", "keep one of them")
+        if self.quantizes_base and (stage == 3 or self.training.fsdp):
+            text = "quantised weights are not put in shards by this version"
+            hint = "deepspeed.config: zero2, or train_type: lora without quantization"
+            yield Fault("quantization.quant_bits", text, hint)
+
+    def _task_faults(self) -> Iterator[Fault]:
+        """What says, beside task.type, what is learnt."""
+        kind, custom = self.task.type, self.custom
+        if custom.use_summary and kind != "summary":
+            text = f"asks for summaries, task.type is {kind}"
+            yield Fault("custom.use_summary", text, "task.type: summary, or use_summary: false")
+        mixes_in_photographs = kind == "chat" and custom.fusion_config is not None
+        headed = kind in ("dense", "summary") or mixes_in_photographs
+        if custom.assistant_prefix_format is not None and not headed:
+            text = f"the answers of task.type {kind} have no header line"
+            yield Fault("custom.assistant_prefix_format", text, "leave it out")
+        named = self.custom.dataset_name
+        if self.domain is not None and named in get_args(Domain) and named != self.domain:
+            text = f"is {self.domain}, and custom.dataset_name is {named}"
+            yield Fault("prompts.domain", text, "name one domain, or rename the data set")
 
     def _pairing_faults(self) -> Iterator[Fault]:
         if self.custom.legacy_pairing is None:

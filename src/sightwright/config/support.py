@@ -29,8 +29,6 @@ class _Rule:
 _INSPECTION = "read by the inspection tasks alone"
 
 _CONVERSATIONS = ("extract", "chat")
-RUNNABLE_TRAIN_TYPES = ("lora", "qlora", "full")
-
 _NOT_YET = "not in this version yet"
 
 _RULES = (
@@ -45,49 +43,10 @@ _RULES = (
         lambda c: c.custom.trainer_variant is not None,
     ),
     _Rule(
-        "custom.token_type_metrics",
-        f"accuracy by kind of token: {_NOT_YET}",
-        lambda c: c.custom.token_type_metrics is not None and c.custom.token_type_metrics.enabled,
-    ),
-    _Rule(
-        "deepspeed",
-        f"DeepSpeed: {_NOT_YET}; enabled: false runs without",
-        lambda c: c.deepspeed is not None and c.deepspeed.enabled,
-    ),
-    _Rule(
-        "tuner.train_type",
-        f"this adapter: {_NOT_YET}; lora, qlora and full run",
-        lambda c: c.tuner.train_type not in RUNNABLE_TRAIN_TYPES,
-    ),
-    _Rule(
-        "tuner.lorap_lr_ratio",
-        f"LoRA+: {_NOT_YET}",
-        lambda c: c.tuner.lorap_lr_ratio is not None,
-    ),
-    _Rule(
-        "training.optimizer",
-        f"learning rates by part: {_NOT_YET}",
-        lambda c: c.training.optimizer is not None,
-    ),
-    _Rule(
-        "training.save_delay_steps",
-        f"holding back checkpoints: {_NOT_YET}",
-        lambda c: bool(c.training.save_delay_steps or c.training.save_delay_epochs),
-    ),
-    _Rule(
-        "training.add_version",
-        f"numbered folders: {_NOT_YET}; give another run_name",
-        lambda c: c.training.add_version,
-    ),
-    _Rule(
         "training.train_sampling_strategy",
-        f"an order other than random: {_NOT_YET}",
-        lambda c: c.training.train_sampling_strategy != "random",
-    ),
-    _Rule(
-        "data.batching",
-        f"batches by tokens: {_NOT_YET}; padding_free and padded run",
-        lambda c: c.data.batching.type == "tokens",
+        f"batch_rebalance: {_NOT_YET}; data.batching: {{type: tokens, budget: N}} makes a step's "
+        "micro-batches even",
+        lambda c: c.training.train_sampling_strategy == "batch_rebalance",
     ),
     _Rule(
         "quantization.quant_method",
@@ -96,18 +55,14 @@ _RULES = (
     ),
     _Rule(
         "template.truncation_strategy",
-        f"another policy than raise: {_NOT_YET}",
-        lambda c: c.template.truncation_strategy != "raise",
+        "left cuts off the question or its image tokens, right the end of the answer that is "
+        "learnt; raise names an over-long record, delete leaves it out and lists it",
+        lambda c: c.template.truncation_strategy in ("left", "right"),
     ),
     _Rule(
         "model.device_map",
         f"a model spread over devices: {_NOT_YET}",
         lambda c: c.model.device_map is not None,
-    ),
-    _Rule(
-        "custom.dump_conversation_text",
-        f"a sample as a file: {_NOT_YET}; --debug prints one",
-        lambda c: c.custom.dump_conversation_text,
     ),
     _Rule(
         "custom.user_prompt",
@@ -147,7 +102,7 @@ def missing_for_training(config: Config) -> list[str]:
     if config.task.type == "extract" and config.task.json_schema is None:
         missing.append("task.json_schema: name the schema of the answer; task.type is extract")
     missing += _missing_domain(config)
-    missing += _missing_optimizer(config)
+    missing += _missing_batch_size(config)
     return missing
 
 
@@ -171,13 +126,15 @@ def _missing_domain(config: Config) -> list[str]:
     ]
 
 
-def _missing_optimizer(config: Config) -> list[str]:
-    if config.training.optimizer == "multimodal":
+def _missing_batch_size(config: Config) -> list[str]:
+    """Of one record a step, as the defaults have it, no micro-batch could be made full."""
+    training = config.training
+    sizes = ("effective_batch_size", "per_device_train_batch_size", "gradient_accumulation_steps")
+    if config.data.batching.type != "tokens" or any(training.given(key) for key in sizes):
         return []
     return [
-        f"training.optimizer: say multimodal; training.{key} is read by no other"
-        for key in ("vit_lr", "aligner_lr")
-        if getattr(config.training, key) is not None
+        "training.effective_batch_size: say how many samples a step has; data.batching lays them "
+        "into micro-batches by tokens"
     ]
 
 

@@ -6,6 +6,7 @@ place, an error and a provenance comment can still name the file and line.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 Key = str | int
 """One step of a path into a document: a mapping's key or a list's index."""
@@ -60,6 +61,20 @@ def plain(node: Node) -> object:
             return [plain(item) for item in node.nodes]
         case Branch():
             return {key: plain(child) for key, child in node.children.items()}
+
+
+def node_of(value: Any, place: Place) -> Node:
+    """The opposite of `plain`, for what was read from elsewhere: all of it was written at one
+    place."""
+    match value:
+        case dict():
+            items = cast("dict[str, Any]", value).items()
+            return Branch(place, {key: node_of(child, place) for key, child in items})
+        case list():
+            nodes = cast("list[Any]", value)
+            return Items(tuple(node_of(child, place) for child in nodes), place)
+        case _:
+            return Leaf(value, place)
 
 
 def merge(below: Node, above: Node) -> Node:

@@ -4,10 +4,20 @@ from collections.abc import Iterator
 from operator import attrgetter
 
 from sightwright.config.schema import Config
+from sightwright.config.sections.model import TINY, misnamed
 from sightwright.config.tree import Branch, nearest_place
 
 OUTPUT_LIMIT_RANGE = (256, 768)
-"""The documents' range of max_output_tokens: below, answers are cut; above, latency suffers."""
+"""The documents' range of max_output_tokens: below, answers are cut; above, latency suffers. The
+objects of a photograph may need more."""
+
+USUAL_RATES = {
+    "lora": (2e-5, 1e-3),
+    "qlora": (2e-5, 1e-3),
+    "full": (1e-6, 2e-4),
+}
+"""Learning rates about the documents' (1e-4 of an adapter, 5e-5 of full training): below, a run
+learns slowly; above, its loss jumps."""
 
 PLACEHOLDERS = {"dummy", "placeholder"}
 
@@ -34,9 +44,10 @@ def _unread(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _findings(config: Config) -> Iterator[tuple[str, str]]:
+    yield from _misnamed_model(config)
     low, high = OUTPUT_LIMIT_RANGE
     limit = config.task.max_output_tokens
-    if not low <= limit <= high:
+    if config.task.type in ("extract", "chat") and not low <= limit <= high:
         yield "task.max_output_tokens", f"{limit} is outside the usual {low} to {high} tokens"
     named = [name for name in config.data.placeholder if name not in PLACEHOLDERS]
     if named:
@@ -50,11 +61,31 @@ def _findings(config: Config) -> Iterator[tuple[str, str]]:
             if getattr(config.custom, key) is not None:
                 yield f"custom.{key}", "not read: custom.augmentation is not enabled"
     yield from _pages_cut(config)
+    yield from _unusual_rate(config)
     training = config.training
     both = training.effective_batch_size, training.given("gradient_accumulation_steps")
     if all(both) and training.gradient_accumulation_steps > 1:
         text = "overruled by training.effective_batch_size, which sets the accumulation"
         yield "training.gradient_accumulation_steps", text
+
+
+def _misnamed_model(config: Config) -> Iterator[tuple[str, str]]:
+    if hint := misnamed(config.model.model):
+        yield "model.model", f"{config.model.model}: {hint}"
+
+
+def _unusual_rate(config: Config) -> Iterator[tuple[str, str]]:
+    kind, rate = config.tuner.train_type, config.training.learning_rate
+    # Of the tiny model far larger ones are usual, and of rewards far smaller ones.
+    is_ours_to_judge = config.model.model not in (None, TINY) and config.rlhf.rlhf_type is None
+    if kind not in USUAL_RATES or not rate or not is_ours_to_judge:
+        return
+    low, high = USUAL_RATES[kind]
+    usual = "1e-4 is usual for an adapter, 5e-5 for full training"
+    if rate < low:
+        yield "training.learning_rate", f"{rate:g} is low for {kind}, which learns slowly: {usual}"
+    elif rate > high:
+        yield "training.learning_rate", f"{rate:g} is high for {kind}, and loss may jump: {usual}"
 
 
 def _pages_cut(config: Config) -> Iterator[tuple[str, str]]:

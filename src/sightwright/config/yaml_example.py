@@ -36,7 +36,6 @@ _VALUES: dict[str, object] = {
     "tuner.resume_from_checkpoint": "output/stage_1/checkpoint-500",
     "training.resume_from_checkpoint": "latest",
     "training.run_name": "invoices",
-    "training.lr_scheduler_kwargs": {"min_lr": 1e-6},
     "training.effective_batch_size": 32,
     "training.metric_for_best_model": "field_f1",
     "training.vit_lr": 1e-5,
@@ -47,15 +46,23 @@ _VALUES: dict[str, object] = {
     "rlhf.teacher_model": "Qwen/Qwen3-VL-8B-Instruct",
     "deepspeed.config": "zero2",
     "quantization.quant_bits": 4,
-    "quantization.quant_method": "bnb",
 }
 
 # Where a key says nothing, or is refused, without its neighbours.
 _TEXTS: dict[str, str] = {
     "deepspeed": "deepspeed: {enabled: true, config: zero2}\n",
     "deepspeed.config": "deepspeed:\n  {enabled: true, config: zero2}\n",
+    "quantization.quant_method": "quantization:\n  {quant_bits: 4, quant_method: bnb}\n",
+    "tuner.boft_block_num": "tuner:\n  {train_type: boft, boft_block_size: 0, boft_block_num: 8}\n",
+    "data.patch_cache": "data:\n  patch_cache: {dir: cache/patches}\n",
+    "data.patch_cache.dir": "data:\n  patch_cache: {dir: cache/patches}\n",
+    "data.patch_cache.max_gb": "data:\n  patch_cache: {dir: cache/patches, max_gb: 200}\n",
     "data.batching": "data:\n  batching: {type: padded}\n",
     "data.batching.budget": "data:\n  batching: {type: tokens, budget: 16384}\n",
+    "training.lr_scheduler_kwargs": (
+        "training:\n"
+        "  {lr_scheduler_type: cosine_warmup_with_min_lr, lr_scheduler_kwargs: {min_lr: 1.0e-06}}\n"
+    ),
     "custom.augmentation.enabled": (
         "custom:\n  augmentation: {enabled: true, ops: [{name: hflip}]}\n"
     ),

@@ -154,6 +154,11 @@ def _dense_metrics(scores: ObjectScores) -> dict[str, float | None]:
     # Where nothing was found, nothing was named: a first evaluation must not lack the key.
     nothing_found = 0.0 if not scores.pairs else None
     classes, attributes = scores.class_accuracy, scores.attribute_accuracy
+    by_kind = {
+        "bbox_f1": scores.place.get("bbox_2d"),
+        "poly_f1": scores.place.get("poly"),
+        "line_f1": scores.place.get("line"),
+    }
     return {
         "object_f1": scores.all_place.f1_50,
         "object_f1_75": scores.all_place.f1_75,
@@ -162,6 +167,7 @@ def _dense_metrics(scores: ObjectScores) -> dict[str, float | None]:
         "attribute_accuracy": nothing_found if attributes is None else attributes,
         "count_error": scores.count_error,
         "answer_valid": scores.readable,
+        **{name: None if found is None else found.f1_50 for name, found in by_kind.items()},
     }
 
 

@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from sightwright.config.schema import Config
 from sightwright.config.sections.task import TaskType
-from sightwright.config.sections.training import GENERATED_METRICS
+from sightwright.config.sections.training import GENERATED_METRICS, Training
 from sightwright.config.training_arguments import training_arguments
-from sightwright.train.callbacks import JsonlLog, Progress, SaveLast
+from sightwright.errors import ConfigError
+from sightwright.train.callbacks import JsonlLog, Progress
 from sightwright.train.health import GradientCheck
 from sightwright.train.precision import Precision
+from sightwright.train.sharding import (
+    WHOLE,
+    Sharding,
+    fsdp_arguments,
+    make_ready_for_deepspeed,
+    sharding_of,
+)
+from sightwright.train.watch import Watch
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback, TrainingArguments
@@ -24,7 +33,12 @@ _COSTS = ("loss", "count_error", "loop_rate", "false_pass_rate", "false_fail_rat
 
 
 def trainer_arguments(
-    config: Config, folder: Path, precision: Precision, *, marked: TaskType | None
+    config: Config,
+    folder: Path,
+    precision: Precision,
+    *,
+    marked: TaskType | None,
+    sharding: Sharding = WHOLE,
 ) -> TrainingArguments:
     """What the trainer is told.
 
@@ -32,6 +46,7 @@ def trainer_arguments(
         marked: the task of the first held-out records that evaluation answers, whose score picks
             the best checkpoint; None where it answers none.
     """
+    import torch
     from transformers import TrainingArguments
 
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -43,25 +58,64 @@ def trainer_arguments(
         "report_to": _sinks(kwargs.get("report_to")),
     }
     kwargs.pop("resume_from_checkpoint", None)
+    # All that learns has a gradient in every step: a rank without images computes a blank one.
+    kwargs.setdefault("ddp_find_unused_parameters", False)
     if world_size == 1:
         # One process has nobody to talk to, and accelerate fails on a backend without a group.
         kwargs.pop("ddp_backend", None)
+    elif not torch.accelerator.is_available():
+        # Not told of the CPU, each process would take itself for the only one.
+        kwargs["use_cpu"] = True
+    if sharding.kind == "deepspeed":
+        kwargs |= _deepspeed(config, kwargs)
+    if config.training.fsdp:
+        kwargs |= fsdp_arguments(config.training.fsdp, config.training.fsdp_config)
     return TrainingArguments(**kwargs)
+
+
+def _deepspeed(config: Config, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """
+    Raises:
+        ConfigError: a CPU is asked for where DeepSpeed would take the GPU.
+    """
+    import torch
+
+    has_gpu = torch.cuda.is_available()
+    if kwargs.get("use_cpu") and has_gpu:
+        raise ConfigError(
+            "DeepSpeed takes the GPU that it finds",
+            where="training.use_cpu",
+            remedy="CUDA_VISIBLE_DEVICES= hides them all; or deepspeed.enabled: false",
+        )
+    make_ready_for_deepspeed(has_gpu)
+    # Told of the CPU, transformers counts the processes; without a word it sees one.
+    told: dict[str, Any] = {"use_cpu": not has_gpu}
+    settings = None if config.deepspeed is None else config.deepspeed.settings()
+    return told if settings is None else {**told, "deepspeed": settings}
 
 
 def trainer_callbacks(
     config: Config, folder: Path, stack: ExitStack, first_step: int = 1
 ) -> list[TrainerCallback]:
-    """Log file, TensorBoard, progress, gradient check, last checkpoint.
+    """Log file, TensorBoard, progress, gradient check.
 
     Args:
         first_step: that this call trains; TensorBoard drops what an earlier one wrote from it on.
     """
-    callbacks: list[TrainerCallback] = [JsonlLog(folder), Progress(stack), GradientCheck()]
-    if config.training.save_last_epoch and config.training.save_strategy != "no":
-        callbacks.append(SaveLast())
-    callbacks += _tensorboard(Path(config.training.logging_dir or folder / TENSORBOARD), first_step)
+    gradients = GradientCheck(on_the_way=sharding_of(config).kind == "deepspeed")
+    callbacks: list[TrainerCallback] = [JsonlLog(folder), Progress(stack), gradients, Watch()]
+    callbacks += _tensorboard(tensorboard_folder(config.training, folder), first_step)
     return callbacks
+
+
+def tensorboard_folder(training: Training, folder: Path) -> Path:
+    """Inside the run's folder; or `logging_dir`, with what tells this run from others below it."""
+    if training.logging_dir is None:
+        return folder / TENSORBOARD
+    place = Path(training.logging_dir)
+    if training.run_name is not None and place.name != training.run_name:
+        place /= training.run_name
+    return place / folder.name if training.add_version else place
 
 
 def _best(config: Config, kwargs: dict[str, Any], marked: TaskType | None) -> dict[str, Any]:

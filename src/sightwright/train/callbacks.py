@@ -1,4 +1,4 @@
-"""What happens beside the training loop: the log file, the progress line, the last checkpoint."""
+"""What happens beside the training loop: the log file, the progress line."""
 
 from __future__ import annotations
 
@@ -114,13 +114,3 @@ class Progress(TrainerCallback):
         shown = {"loss": "loss", "eval_loss": "eval loss", "eval_field_f1": "field F1"}
         parts = [f"{name} {logs[key]:.4f}" for key, name in shown.items() if logs and key in logs]
         self._note = ", ".join(parts) or self._note
-
-
-class SaveLast(TrainerCallback):
-    """A checkpoint of the last step, whatever `save_steps` says (training.save_last_epoch)."""
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        if state.global_step >= state.max_steps:
-            control.should_save = True

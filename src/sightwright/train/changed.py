@@ -26,6 +26,7 @@ _CUSTOM_BESIDE = (
 _KEYS_BESIDE = (
     "output_dir",
     "run_name",
+    "add_version",
     "log",
     "save_",
     "eval_",

@@ -50,6 +50,24 @@ def to_resume_from(wanted: str | None, run_folder: Path) -> Path | None:
     return _named(Path(wanted), run_folder)
 
 
+def version_of(run_folder: Path, wanted: str | None) -> Path:
+    """The numbered folder of this start (`training.add_version`): v0, v1, … in the run's folder.
+
+    A run that is resumed goes on in its own: the newest, or that of the checkpoint it names.
+
+    No process makes a folder before all of them have met (`TrainingArguments` waits for the
+    others), so that all of them count the same ones here.
+    """
+    numbers = [int(path.name[1:]) for path in run_folder.glob("v*") if path.name[1:].isdigit()]
+    if wanted == LATEST and numbers:
+        return run_folder / f"v{max(numbers)}"
+    if wanted and wanted != LATEST:
+        of = Path(wanted).absolute().parent
+        if of.parent == run_folder.absolute() and of.name[1:].isdigit():
+            return run_folder / of.name
+    return run_folder / f"v{max(numbers, default=-1) + 1}"
+
+
 def _named(folder: Path, run_folder: Path) -> Path:
     where = f"training.resume_from_checkpoint {str(folder)!r}"
     if not is_complete(folder):

@@ -7,11 +7,12 @@ to epoch. Here it is told of one long epoch, one item a step, and the plan says 
 from __future__ import annotations
 
 import copy
+import math
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,21 +20,50 @@ from torch.utils.data import Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import DefaultFlowCallback
 
-from sightwright.sampling.plan import BatchPlan, Pick, begun_steps, steps_for
+from sightwright.data.dataset import TrainingRecords
+from sightwright.sampling.plan import BatchPlan, Pick, RunPlan, Strategy, begun_steps, steps_for
+from sightwright.sampling.token_plan import TokenBatches, TokenPlan
 
 
-def plan_of(args: TrainingArguments, num_records: int) -> BatchPlan:
-    """The whole run's batches, from the arguments as the YAML gives them."""
+def plan_of(
+    args: TrainingArguments, records: TrainingRecords, tokens: TokenBatches | None = None
+) -> RunPlan:
+    """The whole run's batches, from the arguments as the YAML gives them.
+
+    Args:
+        tokens: micro-batches by tokens, in place of so many records each.
+    """
     size, per_step = args.train_batch_size, args.gradient_accumulation_steps * args.world_size
-    by_epochs = steps_for(args.num_train_epochs, num_records, size, per_step)
+    seed = args.seed if args.data_seed is None else args.data_seed
+    strategy = cast("Strategy", str(args.train_sampling_strategy))
+    together = size * per_step
+    if tokens is not None:
+        together = tokens.effective_batch_size or together
+        num_steps = _num_steps(args, steps_for(args.num_train_epochs, len(records), together, 1))
+        return TokenPlan(
+            num_records=len(records),
+            effective_batch_size=together,
+            budget=tokens.budget,
+            seed=seed,
+            num_steps=num_steps,
+            measures=records.measures,
+            strategy=strategy,
+        )
+    by_epochs = steps_for(args.num_train_epochs, len(records), size, per_step)
     return BatchPlan(
-        num_records=num_records,
+        num_records=len(records),
         batch_size=size,
         batches_per_step=per_step,
-        seed=args.seed if args.data_seed is None else args.data_seed,
-        num_steps=args.max_steps if args.max_steps > 0 else by_epochs,
+        seed=seed,
+        num_steps=_num_steps(args, by_epochs),
         drop_last=args.dataloader_drop_last,
+        strategy=strategy,
+        measures=records.measures,
     )
+
+
+def _num_steps(args: TrainingArguments, by_epochs: int) -> int:
+    return args.max_steps if args.max_steps > 0 else by_epochs
 
 
 def as_trainer_sees_it(args: TrainingArguments, num_steps: int) -> TrainingArguments:
@@ -62,7 +92,7 @@ class PlanSampler(Sampler[list[Pick]]):
         first_step: asked when iteration begins: a loader is made before a checkpoint is read.
     """
 
-    plan: BatchPlan
+    plan: RunPlan
     rank: int
     world_size: int
     first_step: Callable[[], int]
@@ -73,17 +103,31 @@ class PlanSampler(Sampler[list[Pick]]):
 
 @dataclass(frozen=True)
 class EvalSampler(Sampler[list[int]]):
-    """Every held-out record once, in batches shared out among the ranks."""
+    """Every held-out record once, in batches shared out among the ranks.
+
+    A rank whose turn does not come in the last round repeats a batch: where weights are sharded,
+    every forward is done by all.
+    """
 
     num_records: int
     batch_size: int
     rank: int
     world_size: int
 
+    @property
+    def num_own(self) -> int:
+        """Batches of this rank that count; a repeated one comes after them."""
+        return len(self._starts()[self.rank :: self.world_size])
+
     def __iter__(self) -> Iterator[list[int]]:
-        starts = range(0, self.num_records, self.batch_size)
-        for start in starts[self.rank :: self.world_size]:
+        starts = self._starts()
+        own = starts[self.rank :: self.world_size]
+        most = math.ceil(len(starts) / self.world_size)
+        for start in (*own, *starts[: most - len(own)]):
             yield list(range(start, min(start + self.batch_size, self.num_records)))
+
+    def _starts(self) -> range:
+        return range(0, self.num_records, self.batch_size)
 
 
 class PlanFlow(TrainerCallback):
@@ -93,7 +137,7 @@ class PlanFlow(TrainerCallback):
         on_begin: called once the trainer has read its checkpoint and reset its sums.
     """
 
-    def __init__(self, plan: BatchPlan, on_begin: Callable[[], None]) -> None:
+    def __init__(self, plan: RunPlan, on_begin: Callable[[], None]) -> None:
         self._plan = plan
         self._on_begin = on_begin
         self._at_an_epochs_end = DefaultFlowCallback()

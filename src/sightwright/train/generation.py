@@ -22,10 +22,11 @@ from sightwright.record_formats import Record
 from sightwright.records import ChatRecord, Message
 from sightwright.tasks.extract import ExtractTask
 from sightwright.tasks.inspection import InspectionTask
+from sightwright.train.processes import lies_in_shards, of_the_first
 from sightwright.vision import VisionSpec
 
 if TYPE_CHECKING:
-    from sightwright.train.trainer import MarkAnswers
+    from sightwright.train.sft_parts import MarkAnswers
 
 
 @dataclass
@@ -47,7 +48,8 @@ class Examiner:
         # Kept from one evaluation to the next: its grammar tables take seconds to build for a real
         # vocabulary.
         if self._engine is None or self._engine.model is not model:
-            self._engine = TransformersEngine(model, self.tokenizer, self.spec)
+            agree = of_the_first if lies_in_shards(model) else None
+            self._engine = TransformersEngine(model, self.tokenizer, self.spec, agree=agree)
         return self._engine
 
 

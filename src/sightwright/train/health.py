@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from accelerate.utils import gather_object
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from torch.utils.hooks import RemovableHandle
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from sightwright.config.sections.tuner import Tuner
+from sightwright.config.shipping import shipping
 from sightwright.data.dataset import Lengths
 from sightwright.errors import ModelError
-from sightwright.model.adapters import PartRow, parts_table
-from sightwright.model.parts import part_of
+from sightwright.model.parts import Part, part_of
+from sightwright.model.parts_table import PartRow, adapted_parts, parts_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -33,8 +39,7 @@ class RunFacts:
     """What the table is made from."""
 
     base_model: str
-    train_type: str
-    modules_to_save: Sequence[str]
+    tuner: Tuner
     max_length: int
     lengths: Lengths
     notes: Sequence[str]
@@ -56,7 +61,8 @@ def checks(facts: RunFacts, model: nn.Module) -> list[Check]:
         ),
         _over_length(lengths),
         Check("answer tokens", f"{fmean(lengths.supervised):,.0f} a record carry the loss", True),
-        _adapter(facts, parts_table(model)),
+        _adapter(facts.tuner, parts_table(model)),
+        _serving(facts.tuner, model),
         *(Check("note", note) for note in facts.notes),
     ]
 
@@ -73,12 +79,16 @@ def _over_length(lengths: Lengths) -> Check:
     return Check("over-long records", f"{len(lengths.dropped):,}", not lengths.dropped)
 
 
-def _adapter(facts: RunFacts, rows: Sequence[PartRow]) -> Check:
+def _adapter(tuner: Tuner, rows: Sequence[PartRow]) -> Check:
     learning = [f"{row.part} ({row.modules} modules)" for row in rows if row.trainable]
-    text = f"{facts.train_type} on {', '.join(learning) or 'nothing'}"
-    if facts.modules_to_save:
-        text += f"; in full: {', '.join(facts.modules_to_save)}"
+    text = f"{tuner.train_type} on {', '.join(learning) or 'nothing'}"
+    if tuner.modules_to_save:
+        text += f"; in full: {', '.join(tuner.modules_to_save)}"
     return Check("what learns", text, bool(learning))
+
+
+def _serving(tuner: Tuner, model: nn.Module) -> Check:
+    return Check("serving", str(shipping(tuner, adapted_parts(model))))
 
 
 def health_table(found: Sequence[Check], rows: Sequence[PartRow]) -> RenderableType:
@@ -86,15 +96,21 @@ def health_table(found: Sequence[Check], rows: Sequence[PartRow]) -> RenderableT
     from rich.console import Group
     from rich.table import Table
 
-    health = Table(title="before step 1", title_justify="left", show_header=False)
-    marks = {True: "[green]ok[/]", False: "[red]look[/]", None: ""}
-    for check in found:
-        health.add_row(check.name, check.finding, marks[check.passed])
     parts = Table("part", "parameters", "trainable", "share", title="parts", title_justify="left")
     for row in rows:
         share = row.trainable / row.parameters if row.parameters else 0.0
         parts.add_row(row.part, f"{row.parameters:,}", f"{row.trainable:,}", f"{share:.2%}")
-    return Group(health, parts)
+    return Group(checks_table("before step 1", found), parts)
+
+
+def checks_table(title: str, found: Sequence[Check]) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=False)
+    marks = {True: "[green]ok[/]", False: "[red]look[/]", None: ""}
+    for check in found:
+        table.add_row(check.name, check.finding, marks[check.passed])
+    return table
 
 
 class GradientCheck(TrainerCallback):
@@ -102,10 +118,36 @@ class GradientCheck(TrainerCallback):
 
     Looks once, before the optimiser's first step, so a run that learns nothing costs one step. A
     resumed run has been looked at.
+
+    Args:
+        on_the_way: look at each gradient as it comes: DeepSpeed takes its step inside the backward,
+            and leaves none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_the_way: bool = False) -> None:
         self._done = False
+        self._on_the_way = on_the_way
+        self._moved: dict[Part, bool] = {}
+        self._watches: list[RemovableHandle] = []
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: nn.Module | None = None,
+        **_: Any,
+    ) -> None:
+        if not self._on_the_way or model is None or state.global_step:
+            return
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                part = part_of(name)
+                self._moved[part] = False
+                self._watches.append(parameter.register_hook(partial(self._look, part)))
+
+    def _look(self, part: Part, gradient: Tensor) -> None:
+        self._moved[part] = self._moved[part] or bool(gradient.any())
 
     def on_pre_optimizer_step(
         self,
@@ -115,9 +157,15 @@ class GradientCheck(TrainerCallback):
         model: nn.Module | None = None,
         **_: Any,
     ) -> None:
-        if not self._done and model is not None and state.global_step == 0:
-            self._done = True
-            check_gradients(model)
+        if self._done or model is None or state.global_step:
+            return
+        self._done = True
+        for watch in self._watches:
+            watch.remove()
+        moved = self._moved if self._on_the_way else moved_parts(model)
+        # Each process sees its own shard, or its own batches.
+        everywhere: list[dict[Part, bool]] = gather_object([moved])
+        refuse_idle({part: any(each[part] for each in everywhere) for part in moved})
 
 
 def check_gradients(model: nn.Module) -> None:
@@ -126,18 +174,41 @@ def check_gradients(model: nn.Module) -> None:
     Raises:
         ModelError: a part that should learn has no gradient, or a frozen parameter has one.
     """
-    learning: dict[str, bool] = {}
+    refuse_idle(moved_parts(model))
+
+
+def moved_parts(model: nn.Module) -> dict[Part, bool]:
+    """For each part that should learn, whether a gradient has reached it in this process.
+
+    Raises:
+        ModelError: a frozen parameter has one.
+    """
+    learning: dict[Part, bool] = {}
     leaked: list[str] = []
     for name, parameter in model.named_parameters():
-        moved = parameter.grad is not None and bool(parameter.grad.any())
         if parameter.requires_grad:
             part = part_of(name)
-            learning[part] = learning.get(part, False) or moved
+            learning[part] = learning.get(part, False) or _has_moved(parameter)
         elif parameter.grad is not None:
             leaked.append(name)
     if leaked:
         raise ModelError(f"frozen parameters have a gradient: {', '.join(leaked[:5])}")
-    if idle := [part for part, moved in learning.items() if not moved]:
+    return learning
+
+
+def _has_moved(parameter: nn.Parameter) -> bool:
+    gradient = parameter.grad
+    if isinstance(gradient, DTensor):
+        gradient = gradient.to_local()
+    return gradient is not None and bool(gradient.any())
+
+
+def refuse_idle(moved: Mapping[Part, bool]) -> None:
+    """
+    Raises:
+        ModelError: a part that should learn has no gradient.
+    """
+    if idle := [part for part, has_moved in moved.items() if not has_moved]:
         raise ModelError(
             f"no gradient reaches {', '.join(idle)} in step 1, though it should learn",
             remedy='vision parts learn from images alone: write them as {"type": "image", '

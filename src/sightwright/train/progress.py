@@ -17,6 +17,7 @@ from sightwright.errors import ConfigError
 log = logs.get_logger(__name__)
 
 NAME = "progress.json"
+WHOLE_STATE = "whole"
 _WEIGHTS_ONLY = "start a new run from these weights: tuner.resume_from_checkpoint"
 
 
@@ -26,28 +27,48 @@ class RunFacts:
 
     Attributes:
         records: digest of the training records, in their order.
+        batch_size, batches_per_step, drop_last: of micro-batches of so many records.
+        budget, effective_batch_size: of micro-batches of so many tokens.
+        strategy: training.train_sampling_strategy.
+        lengths: digest of the lengths that the batches follow from; "" where they follow from none.
         learning: parameters that learn, by part.
+        state: who wrote the optimiser's state (`processes.GroupTrainer.state_kind`).
     """
 
     records: str
     num_records: int
-    batch_size: int
-    batches_per_step: int
     seed: int
-    drop_last: bool
     learning: dict[str, int]
     world_size: int
+    batch_size: int | None = None
+    batches_per_step: int | None = None
+    drop_last: bool = False
+    budget: int | None = None
+    effective_batch_size: int | None = None
+    strategy: str = "random"
+    lengths: str = ""
+    state: str = WHOLE_STATE
 
 
+# What a checkpoint of before they existed means by leaving them out.
+_EARLIER = {"budget": None, "effective_batch_size": None, "strategy": "random", "lengths": "",
+            "state": WHOLE_STATE}  # fmt: skip
+_OF_ONE_KIND = ("batch_size", "batches_per_step", "drop_last", "effective_batch_size", "lengths")
 _KEYS = {
     "records": "custom.train_jsonl or custom.fusion_config, whose records are others, or handled "
     "otherwise",
     "num_records": "the number of records of an epoch",
+    "budget": "data.batching, the budget of tokens",
+    "effective_batch_size": "training.effective_batch_size",
     "batch_size": "training.per_device_train_batch_size",
     "batches_per_step": "the micro-batches of a step (training.effective_batch_size)",
     "seed": "training.data_seed or training.seed",
     "drop_last": "data.dataloader_drop_last",
+    "strategy": "training.train_sampling_strategy",
+    "lengths": "the lengths of the records (template.max_pixels, how they are asked)",
     "learning": "what learns (tuner)",
+    "state": "how the optimiser's state lies on the processes (deepspeed, or accelerate's file)",
+    "world_size": "the number of processes, which ZeRO's state follows",
 }
 
 
@@ -59,15 +80,14 @@ class Sums:
         loss: sum of the losses of the steps since then.
         logged_step: the step of that line.
         run_loss: sum of the losses of the steps before it.
-        correct, answer_tokens: of the token accuracy.
+        answers: data set → its sums over answer tokens (`telemetry.AnswerSums`).
         changes: what was done to the records of this rank, counted, since the run began.
     """
 
     loss: float
     logged_step: int
     run_loss: float
-    correct: int
-    answer_tokens: int
+    answers: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     changes: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -88,9 +108,15 @@ def require_same_run(folder: Path, now: RunFacts) -> None:
             where=where,
             remedy=f"leave training.save_only_model false, or {_WEIGHTS_ONLY}",
         )
-    there: dict[str, Any] = canonical.loads((folder / NAME).read_text(encoding="utf-8"))
+    there: dict[str, Any] = _EARLIER | canonical.loads((folder / NAME).read_text(encoding="utf-8"))
     here = asdict(now)
-    differing = [_difference(key, there.get(key), here[key]) for key in _KEYS
+    # Micro-batches of the other kind have none of these numbers.
+    other_kind = (there["budget"] is None) != (here["budget"] is None)
+    skipped = _OF_ONE_KIND if other_kind else ()
+    # Whole or gathered state is read by any number of processes.
+    skipped = skipped if now.state.startswith("ZeRO") else (*skipped, "world_size")
+    keys = [key for key in _KEYS if key not in skipped]
+    differing = [_difference(key, there.get(key), here[key]) for key in keys
                  if there.get(key) != here[key]]  # fmt: skip
     if differing:
         raise ConfigError(
@@ -100,14 +126,16 @@ def require_same_run(folder: Path, now: RunFacts) -> None:
         )
     if there.get("world_size") != now.world_size:
         log.warning(
-            "resumed by %d processes what %s ran: the same batches, but other dropout",
+            "resumed by %d processes what %s ran: the same steps, but other dropout",
             now.world_size,
             there.get("world_size"),
         )
 
 
 def _difference(key: str, there: object, here: object) -> str:
-    return _KEYS[key] if key == "records" else f"{_KEYS[key]}: {there} there, {here} here"
+    if key in ("records", "lengths"):
+        return _KEYS[key]
+    return f"{_KEYS[key]}: {there} there, {here} here"
 
 
 def write_sums(folder: Path, rank: int, sums: Sums) -> None:
@@ -120,7 +148,7 @@ def read_sums(folder: Path, rank: int) -> Sums | None:
     if not path.is_file():
         return None
     value = canonical.loads(path.read_text(encoding="utf-8"))
-    # An older checkpoint counts no changes.
+    # An older checkpoint counts no changes, and its answers by other names.
     return Sums(**{each.name: value[each.name] for each in fields(Sums) if each.name in value})
 
 

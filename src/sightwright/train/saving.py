@@ -1,4 +1,5 @@
-"""One checkpoint at a time: begun, finished or cleared away, and only then the old ones dropped."""
+"""When a checkpoint is written, and how: one at a time, begun, finished or cleared away, and only
+then the old ones dropped."""
 
 from __future__ import annotations
 
@@ -9,8 +10,56 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from sightwright.config.sections.training import Training
 from sightwright.model.checkpoints import latest_complete
 from sightwright.train import checkpoints, full_disk
+
+
+@dataclass(frozen=True)
+class SaveTimes:
+    """When a checkpoint may and must be written, beside `save_strategy`.
+
+    Attributes:
+        delay_steps, delay_epochs: none before so many of the run are done.
+        saves_last: one of the last step, whatever else is said.
+    """
+
+    delay_steps: int = 0
+    delay_epochs: float = 0.0
+    saves_last: bool = False
+
+    @classmethod
+    def of(cls, training: Training) -> SaveTimes:
+        return cls(
+            training.save_delay_steps or 0,
+            training.save_delay_epochs or 0.0,
+            training.save_last_epoch and training.save_strategy != "no",
+        )
+
+    def holds_back(self, state: TrainerState) -> bool:
+        """Whether no checkpoint is written yet, and so no evaluation counts as the best: one that
+        nothing is left of would keep later ones from being it."""
+        return state.global_step < self.delay_steps or (state.epoch or 0.0) < self.delay_epochs
+
+    def forces(self, state: TrainerState) -> bool:
+        return self.saves_last and state.global_step >= state.max_steps
+
+
+class SaveInTime(TrainerCallback):
+    """Overrules what transformers decides at the end of a step; comes after its own callbacks."""
+
+    def __init__(self, times: SaveTimes) -> None:
+        self._times = times
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if self._times.holds_back(state):
+            control.should_save = False
+        if self._times.forces(state):
+            control.should_save = True
 
 
 @dataclass(frozen=True)

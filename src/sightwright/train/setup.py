@@ -30,11 +30,13 @@ from sightwright.model.load import (
     resolve_folder,
 )
 from sightwright.model.processor import copy_processor_files
+from sightwright.model.qwen3_vl import compile_layers
 from sightwright.tasks.extract import ExtractTask
 from sightwright.tasks.inspection import kind_of
 from sightwright.tasks.taught import stored
 from sightwright.tasks.verdict import VerdictTask
 from sightwright.train.precision import Precision
+from sightwright.train.sharding import sharding_of
 from sightwright.vision import VisionSpec
 
 T = TypeVar("T")
@@ -122,15 +124,19 @@ def _model(config: Config, precision: Precision, folder: Path) -> nn.Module:
         _device(config),
         quantization=config.quantization if config.quantizes_base else None,
     )
-    if config.data.batching.type == "padding_free":
+    if config.data.batching.type != "padded":
         attend_by_document(model)
     model.config.use_cache = False
-    return prepare_model(model, config.tuner, resume_from=config.tuner.resume_from_checkpoint)
+    prepared = prepare_model(model, config.tuner, resume_from=config.tuner.resume_from_checkpoint)
+    if config.model.compile_layers:
+        compile_layers(prepared)
+    return prepared
 
 
 def _device(config: Config) -> str | None:
     """Each process of torchrun takes a GPU of its own; None leaves the choice to the loader."""
-    if config.training.use_cpu:
+    # What will lie in shards has no room on a GPU as a whole.
+    if config.training.use_cpu or sharding_of(config).shards_weights:
         return "cpu"
     rank = os.environ.get("LOCAL_RANK")
     return None if rank is None or not torch.cuda.is_available() else f"cuda:{rank}"

@@ -27,10 +27,13 @@ from sightwright.model.checkpoints import is_complete, latest_complete, step_of
 from sightwright.train import checkpoints, full_disk
 from sightwright.train.changed import changed_settings
 from sightwright.train.precision import Precision, choose_precision, device_half_precision
+from sightwright.train.sharding import sharding_of
 
 if TYPE_CHECKING:
+    from sightwright.sampling.token_plan import TokenBatches
     from sightwright.train.setup import Prepared
-    from sightwright.train.trainer import MarkAnswers, SftTrainer
+    from sightwright.train.sft_parts import MarkAnswers
+    from sightwright.train.trainer import SftTrainer
 
 log = logs.get_logger(__name__)
 
@@ -76,20 +79,26 @@ def train(
 
     Args:
         base_config: a YAML of lowest precedence, under the file and what it extends.
-        debug: also print one sample as the model sees it.
+        debug: also print the whole configuration and one sample as the model sees it, and write
+            that sample into the run's folder.
 
     Raises:
         ConfigError: a file that is wrong, or something this version cannot run; named.
         DataError: a record that breaks a rule, or reaches the length limit.
         DiskFullError: the disk filled up; the last complete checkpoint is intact.
+        MissingExtraError: something that the YAML asks for is of a package that is not installed.
+        OutOfMemoryError: a batch that the device has no room for; it is named.
         ModelError: a base model, pattern or checkpoint that does not fit.
     """
     loaded = load_config(Path(config_path), None if base_config is None else Path(base_config))
     for note in (*loaded.notes, *loaded.warnings):
         log.warning("%s", note)
     require_trainable(loaded)
-    folder = run_folder(loaded.config)
-    resume = checkpoints.to_resume_from(loaded.config.training.resume_from_checkpoint, folder)
+    sharding_of(loaded.config)  # What it lacks is named before a record is read.
+    folder, wanted = run_folder(loaded.config), loaded.config.training.resume_from_checkpoint
+    if loaded.config.training.add_version:
+        folder = checkpoints.version_of(folder, wanted)
+    resume = checkpoints.to_resume_from(wanted, folder)
     if os.environ.get("RANK", "0") == "0":
         checkpoints.clear_left_overs(folder)
     if resume is not None and (changed := changed_settings(resume, loaded.config)):
@@ -113,15 +122,21 @@ def run_folder(config: Config) -> Path:
 def _run(
     loaded: Loaded, folder: Path, resume: Path | None, precision: Precision, debug: bool
 ) -> RunResult:
+    from sightwright.train import opening
+    from sightwright.train.batch_report import tell_counts
+    from sightwright.train.buildable import require_buildable
     from sightwright.train.setup import prepare
 
+    require_buildable(loaded.config)
     prepared = prepare(loaded.config, precision)
-    _show(loaded.config, prepared, debug)
+    opening.show(loaded, prepared, debug)
     started = time.monotonic()
     with ExitStack() as stack:
         # The log is written between the checkpoints, which tell of a full disk by themselves.
         stack.enter_context(full_disk.told("the log of the run", folder, lambda: _FREE_SPACE))
         trainer = _trainer(loaded, folder, precision, prepared, stack, resume)
+        if trainer.args.should_save:
+            opening.write_files(loaded.config, prepared, folder, debug)
         output = trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     best = _best(trainer.state.best_model_checkpoint, folder)
     result = RunResult(
@@ -133,6 +148,7 @@ def _run(
     )
     changes = trainer.changes_of_all_ranks()
     if trainer.args.should_save:
+        tell_counts(changes)
         _write_outcome(result, loaded.config, precision, prepared, changes)
     if trainer.args.world_size > 1:
         # A rank that leaves while another still talks to it makes that one abort.
@@ -149,35 +165,51 @@ def _trainer(
     stack: ExitStack,
     resume: Path | None,
 ) -> SftTrainer:
-    from sightwright.data.collate import Collator
+    from sightwright.train.adalora import rank_callbacks
     from sightwright.train.arguments import trainer_arguments, trainer_callbacks
-    from sightwright.train.trainer import SftParts, SftTrainer
+    from sightwright.train.opening import make_collator
+    from sightwright.train.optimizer import Rates
+    from sightwright.train.saving import SaveTimes
+    from sightwright.train.sft_parts import SftParts
+    from sightwright.train.trainer import SftTrainer
 
     config = loaded.config
     mark_answers = _mark_answers(config, prepared)
     marked = None if mark_answers is None else prepared.sets.marked_kind(config.task.type)
-    args = trainer_arguments(config, folder, precision, marked=marked)
+    sharding = sharding_of(config)
+    args = trainer_arguments(config, folder, precision, marked=marked, sharding=sharding)
+    ranks = rank_callbacks(config, sharding, resume)
 
     def stamp(place: Path) -> None:
         dump_resolved(loaded, place)
         prepared.stamp(place)
+        for each in ranks:
+            each.write(place)
 
     parts = SftParts(
         spec=prepared.spec,
-        collator=Collator(
-            "padded" if config.data.batching.type == "padded" else "padding_free",
-            pad_id=prepared.tokenizer.end_of_text,
-            merge_size=prepared.spec.merge_size,
-        ),
+        collator=make_collator(config, prepared),
         train=prepared.sets.train,
         held_out=prepared.sets.judged,
         mark_answers=mark_answers,
         stamp=stamp,
         augments=config.custom.augments,
+        rates=Rates.of(config),
+        saves=SaveTimes.of(config.training),
+        tokens=_token_batches(config),
     )
     first_step = 1 if resume is None else (step_of(resume) or 0) + 1
-    callbacks = trainer_callbacks(config, folder, stack, first_step)
+    callbacks = [*trainer_callbacks(config, folder, stack, first_step), *ranks]
     return SftTrainer(prepared.model, args, parts, callbacks)
+
+
+def _token_batches(config: Config) -> TokenBatches | None:
+    from sightwright.sampling.token_plan import TokenBatches
+
+    batching = config.data.batching
+    if batching.type != "tokens":
+        return None
+    return TokenBatches(batching.budget, config.training.effective_batch_size)
 
 
 def _mark_answers(config: Config, prepared: Prepared) -> MarkAnswers | None:
@@ -191,34 +223,6 @@ def _mark_answers(config: Config, prepared: Prepared) -> MarkAnswers | None:
         if (mark := mark_answers_of(held, config, prepared.tokenizer, prepared.spec)) is not None
     }
     return MarkSets(marks) if marks else None
-
-
-def _show(config: Config, prepared: Prepared, debug: bool) -> None:
-    """The health table, and with `debug` one sample, on stderr."""
-    from sightwright.model.adapters import parts_table
-    from sightwright.sampling.epoch_plan import plan_table
-    from sightwright.train.debug import sample_text
-    from sightwright.train.health import RunFacts, checks, health_table
-
-    if os.environ.get("RANK", "0") != "0":
-        return
-    facts = RunFacts(
-        base_model=f"{config.model.model} ({prepared.base_folder.name})",
-        train_type=config.tuner.train_type,
-        modules_to_save=config.tuner.modules_to_save,
-        max_length=config.template.max_length or 0,
-        lengths=prepared.sets.lengths,
-        notes=prepared.notes,
-    )
-    console = logs.console(stderr=True)
-    found = checks(facts, prepared.model)
-    console.print(health_table(found, parts_table(prepared.model)))
-    if prepared.sets.plan:
-        console.print(plan_table(prepared.sets.plan))
-    if debug:
-        encoded = prepared.sets.train.encode(0)
-        console.print(f"\nsample 0 ({encoded.place}), {encoded.length} tokens:")
-        console.print(sample_text(encoded, prepared.tokenizer), markup=False)
 
 
 def _best(recorded: str | None, folder: Path) -> Path | None:

@@ -183,6 +183,10 @@ def curriculum_faults(curriculum: Curriculum, ops: Sequence[Step], key: str) -> 
                 names = ", ".join(dict.fromkeys(step.name for step in ops))
                 yield Fault(place, "is none of the operations", f"operations: {names}")
                 continue
+            if any(step.params != steps[0].params for step in steps):
+                text = "stands among the operations more than once, in other strengths"
+                yield Fault(place, text, "a curriculum leads them all alike: give each the same")
+                continue
             step = steps[0] if steps else default_step(name)
             reached[name] = reached.get(name, {}) | values
             yield from _value_faults(step, values, reached[name], place)

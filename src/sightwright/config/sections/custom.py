@@ -5,18 +5,15 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat
 
+from sightwright.config.metric_names import is_reserved
 from sightwright.config.section import Fault, Section, TextList
 from sightwright.config.sections.augmentation import (
     Augmentation,
-    AugmentationStep,
     Curriculum,
-    CurriculumPhase,
     curriculum_faults,
 )
 from sightwright.config.sections.augmentation_params import Probability
 from sightwright.config.sections.pairing import LegacyPairing
-
-__all__ = ["Augmentation", "AugmentationStep", "Curriculum", "CurriculumPhase", "Custom"]
 
 _PREFIX = "as <DOMAIN={domain}>, <TASK={task}>"
 
@@ -50,8 +47,13 @@ class TokenTypeMetrics(Section):
     enabled: bool = Field(
         default=False, description="accuracy of text, coordinates and format apart"
     )
-    include: TextList = Field(default=("target", "lvis"), description="datasets counted")
-    exclude: TextList = Field(default=("coig_lang_chat",), description="datasets left out")
+    include: TextList = Field(
+        default=("target", "lvis"),
+        description="data sets counted, by name; target and source mean all of them",
+    )
+    exclude: TextList = Field(
+        default=("coig_lang_chat",), description="data sets left out, whatever include says"
+    )
 
 
 class Custom(Section):
@@ -143,6 +145,9 @@ class Custom(Section):
             yield from curriculum_faults(
                 self.augmentation_curriculum, ops, "augmentation_curriculum"
             )
+        if self.dataset_name is not None and is_reserved(self.dataset_name):
+            text = f"{self.dataset_name!r} would make keys of the log that mean something else"
+            yield Fault("dataset_name", text, "another name, as bbu")
         prefix = self.assistant_prefix_format
         if prefix is None:
             return

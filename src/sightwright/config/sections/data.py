@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from sightwright.config.section import Fault, Section, TextList
 
@@ -23,13 +23,27 @@ class Padded(Section):
 
 
 class Tokens(Section):
-    """A micro-batch holds as many samples as fit the budget."""
+    """A micro-batch holds as many samples as fit the budget, end to end as in `padding_free`."""
 
     type: Literal["tokens"] = Field(default="tokens", description="the tag of this layout")
-    budget: PositiveInt = Field(description="most tokens of a micro-batch, images included")
+    budget: PositiveInt = Field(
+        description="most tokens of a micro-batch, images included; a step still has "
+        "training.effective_batch_size samples"
+    )
 
 
 Batching = Annotated[PaddingFree | Padded | Tokens, Field(discriminator="type")]
+
+
+class PatchCacheSettings(Section):
+    """Where decoded and resized images are kept as patches."""
+
+    dir: str = Field(description="folder; the processes of a run, and several runs, may share it")
+    max_gb: PositiveFloat = Field(
+        default=50.0,
+        description="most that the folder holds, in 10^9 bytes; what was used longest ago goes "
+        "first (an image of 1,000 tokens takes 3 MB)",
+    )
 
 
 class Data(Section):
@@ -44,6 +58,11 @@ class Data(Section):
     )
     batching: Batching = Field(
         default_factory=PaddingFree, description="how the samples of a batch are laid out"
+    )
+    patch_cache: PatchCacheSettings | None = Field(
+        default=None,
+        description="keep images as patches on disk, so that a later epoch neither decodes nor "
+        "resizes them; images that augmentation changes are not kept",
     )
     dataloader_num_workers: NonNegativeInt = Field(
         default=0, description="processes that load records"
@@ -66,6 +85,9 @@ class Data(Section):
     dataloader_in_order: bool = Field(default=True, description="batches arrive in order")
 
     def faults(self) -> Iterator[Fault]:
+        if self.dataloader_drop_last and self.batching.type == "tokens":
+            text = "micro-batches by tokens have no fixed number of samples: none is smaller"
+            yield Fault("dataloader_drop_last", text, "leave it out")
         if self.dataloader_num_workers > 0:
             return
         if self.dataloader_prefetch_factor is not None:

@@ -9,7 +9,11 @@ from sightwright.config.section import Fault, Section
 
 
 class Quantization(Section):
-    quant_bits: Literal[4, 8] | None = Field(default=None, description="bits a weight; 4 for QLoRA")
+    quant_bits: Literal[4, 8] | None = Field(
+        default=None,
+        description="bits a weight of the base under a LoRA: 4 is what train_type: qlora means; "
+        "with train_type: lora it says the same",
+    )
     quant_method: Literal["bnb", "awq", "gptq", "fp8", "hqq", "eetq"] | None = Field(
         default=None, description="how; bnb (bitsandbytes) quantises while loading"
     )
@@ -26,3 +30,6 @@ class Quantization(Section):
         if self.quant_bits == 8 and self.quant_method not in (None, "bnb"):
             text = f"8 bits are read with bnb alone, not {self.quant_method}"
             yield Fault("quant_bits", text, "quant_method: bnb, or quant_bits: 4")
+        if self.quant_bits is None and self.quant_method == "bnb":
+            text = "bnb quantises, and quant_bits is not given"
+            yield Fault("quant_method", text, "quant_bits: 4")

@@ -14,6 +14,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from sightwright.config.schedules import (
+    AFTER_EVALUATIONS,
+    WITHOUT_WARMUP,
+    schedule_faults,
+    schedule_kwargs,
+)
 from sightwright.config.section import REFUSED, Fault, TextList
 from sightwright.config.sections.task import TaskType
 from sightwright.config.transformers_arguments import TransformersArguments
@@ -21,6 +27,9 @@ from sightwright.config.transformers_arguments import TransformersArguments
 _OWN_LOSS = "the loss is our own sum over answer tokens, which would bypass it"
 _OWN_MARKING = "evaluation answers the records and marks the answers, which would bypass it"
 _WHOLE_GRAPH = "compiling the whole forward means a new compilation at every batch shape"
+
+# They put the weights into groups of their own.
+_OWN_GROUPS = ("galore", "apollo", "lomo", "adalomo")
 
 # Key → (the one value that changes nothing, why no other is honoured).
 _REFUSED: dict[str, tuple[object, str]] = {
@@ -57,7 +66,7 @@ GENERATED_METRICS: dict[TaskType, tuple[str, ...]] = {
     "extract": ("field_f1", "document_exact", "json_valid", "anls", "loop_rate"),
     "dense": (
         "object_f1", "object_f1_75", "object_f1_mean", "class_accuracy", "attribute_accuracy",
-        "count_error", "answer_valid",
+        "count_error", "answer_valid", "bbox_f1", "poly_f1", "line_f1",
     ),
     "summary": ("fact_f1", "summary_exact", "answer_valid"),
     "verdict": ("verdict_accuracy", "false_pass_rate", "false_fail_rate"),
@@ -105,13 +114,15 @@ class Training(TransformersArguments):
 
     # Ours.
     optimizer: Literal["multimodal"] | None = Field(
-        default=None, description="multimodal: learning rates of their own for vision and aligner"
+        default=None,
+        description="multimodal: learning rates of their own for vision and aligner; vit_lr or "
+        "aligner_lr says it by itself",
     )
     vit_lr: NonNegativeFloat | None = Field(
-        default=None, description="learning rate of the vision encoder"
+        default=None, description="learning rate of the vision encoder; learning_rate when absent"
     )
     aligner_lr: NonNegativeFloat | None = Field(
-        default=None, description="learning rate of the mergers"
+        default=None, description="learning rate of the mergers; learning_rate when absent"
     )
     gradient_accumulation_steps: PositiveInt = Field(
         default=1, description="micro-batches of a step; effective_batch_size sets it"
@@ -132,7 +143,8 @@ class Training(TransformersArguments):
         default=None, description="TensorBoard's folder; inside the run's when absent"
     )
     add_version: bool = Field(
-        default=False, description="a numbered folder for every start of a run"
+        default=False,
+        description="a numbered folder in the run's for every start of it: v0, v1, …",
     )
 
     @field_validator(*_REFUSED)
@@ -147,6 +159,9 @@ class Training(TransformersArguments):
         yield from self._step_faults()
         yield from self._best_faults()
         yield from self._schedule_faults()
+        if self.has_rates_by_part and self.has_own_groups:
+            text = f"{self.optim} groups the weights itself, and not by part"
+            yield Fault("optim", text, "optim: adamw_torch; or no optimizer, vit_lr, aligner_lr")
         if self.bf16 is True and self.fp16:
             yield Fault("fp16", "bf16 and fp16 cannot both be true", "bf16: auto takes either")
 
@@ -189,12 +204,29 @@ class Training(TransformersArguments):
         if floor is not None and floor > self.learning_rate:
             text = f"min_lr {floor} is above learning_rate {self.learning_rate}"
             yield Fault("lr_scheduler_kwargs", text, "lower min_lr")
+        name = self.lr_scheduler_type
+        yield from schedule_faults(name, self.lr_scheduler_kwargs, self.learning_rate)
+        if name in AFTER_EVALUATIONS and self.eval_strategy == "no":
+            text = f"{name} steps after evaluations, eval_strategy is no"
+            yield Fault("lr_scheduler_type", text, "eval_strategy: steps or epoch")
+        if name in WITHOUT_WARMUP and self.warmup_steps:
+            text = f"lr_scheduler_type: {name} has no warmup"
+            yield Fault("warmup_steps", text, "constant_with_warmup has one; or warmup_steps: 0")
+
+    @property
+    def has_rates_by_part(self) -> bool:
+        """A rate of a part says `optimizer: multimodal` by itself, as in ms-swift."""
+        return (self.optimizer, self.vit_lr, self.aligner_lr) != (None, None, None)
+
+    @property
+    def has_own_groups(self) -> bool:
+        """Whether the optimiser groups the weights, so that no other grouping can be honoured."""
+        return self.optim.startswith(_OWN_GROUPS)
 
     @property
     def min_lr(self) -> float | None:
         """The floor of the schedule, when one is given as a number."""
-        kwargs = self.lr_scheduler_kwargs
-        value = kwargs.get("min_lr") if isinstance(kwargs, dict) else None
+        value = (schedule_kwargs(self.lr_scheduler_kwargs) or {}).get("min_lr")
         return float(value) if isinstance(value, int | float) else None
 
     @property
