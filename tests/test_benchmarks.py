@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from benchmarks.alternating import Comparison, compare_turns
-from benchmarks.cpu import doctor, inspection_jsonl
+from benchmarks.cpu import batch_planner, doctor, inspection_jsonl
 from benchmarks.cpu.pages import best_move, draw, scan_pdf, text_pdf
 from PIL import Image, ImageChops
 
 from sightwright.ingest.render import RenderPolicy
+from sightwright.sampling.bins import fill
 
 ROOT = Path(__file__).parents[1]
 
@@ -87,3 +88,20 @@ def test_all_ways_of_checking_inspection_records_agree(tmp_path: Path) -> None:
         assert inspection_jsonl.peer_check(schema)(file) == bad
     good = inspection_jsonl.write_records(tmp_path / "b.jsonl", 3)
     assert len(inspection_jsonl.read(good)) == 3 * inspection_jsonl.NUM_OBJECTS
+
+
+def test_the_plans_of_the_planners_benchmark_are_whole() -> None:
+    records = batch_planner.draw(4 * batch_planner.STEP)
+    assert 1000 < records.tokens.mean() < 2000 and records.tokens.max() < batch_planner.BUDGET
+    bins = fill(records.tokens, records.vision, batch_planner.BUDGET)
+    batch_planner.require_a_plan(bins, records.tokens)
+    assert batch_planner.fill_share(bins, records.tokens) > 0.95
+    over = bins.copy()
+    over[over == 1] = 0
+    with pytest.raises(AssertionError):
+        batch_planner.require_a_plan(over, records.tokens)
+    for way in (batch_planner.by_our_plan, batch_planner.by_their_sampler):
+        ranks = [way(records, rank, 5) for rank in range(batch_planner.RANKS)]
+        learnt = [record for own in ranks for step in own for record in step]
+        assert sorted(learnt) == list(range(len(records)))
+        assert 1 <= batch_planner.over_average(ranks, records.tokens) < 1.5

@@ -38,12 +38,14 @@ LIGHT_MODULES = [
     "sightwright.metrics.summary",
     "sightwright.metrics.verdict",
     "sightwright.ingest.annotations.run",
+    "sightwright.export.contents",
     "sightwright.infer.engine",
     "sightwright.infer.fake",
     "sightwright.infer.http_engine",
     "sightwright.infer.reading",
     "sightwright.infer.review",
     "sightwright.metrics.calibration",
+    "sightwright.train",
     "sightwright.cli.main",
 ]
 

@@ -109,14 +109,22 @@ def open_image(source: "str | bytes | Path | Image", root: Path | None = None) -
         with decoding("the image given"):
             return upright(source, "the image given")
     if isinstance(source, bytes):
-        return _decode(source, where="the image bytes")
+        return decode_image(source, where="the image bytes")
+    return decode_image(image_bytes(source, root), where=place_of(str(source), root))
+
+
+def image_bytes(source: str | Path, root: Path | None = None) -> bytes:
+    """The file behind a path, a data URL or an http(s) URL, as `open_image` finds it.
+
+    Raises:
+        ImageError: missing, or not to be had.
+    """
     if isinstance(source, str) and is_elsewhere(source):
-        return _decode(bytes_elsewhere(source), where=place_of(source))
+        return bytes_elsewhere(source)
     path = resolve_path(source, root)
     with decoding(str(path)):
         _require_file(path)
-        data = path.read_bytes()
-    return _decode(data, where=str(path))
+        return path.read_bytes()
 
 
 def image_size(reference: str, root: Path | None = None) -> tuple[int, int]:
@@ -268,7 +276,15 @@ def encode_data_url(image: "Image") -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _decode(data: bytes, where: str) -> "Image":
+def decode_image(data: bytes, where: str) -> "Image":
+    """The bytes of an image file as RGB, upright.
+
+    Args:
+        where: names it in messages.
+
+    Raises:
+        ImageError: as `open_image`.
+    """
     from PIL import Image
 
     with decoding(where):

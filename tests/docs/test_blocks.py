@@ -1,7 +1,7 @@
 """Every block of the README, the guides and the documents is run, in order, as a reader would.
 
 The README runs in a folder with PDFs, labels and a schema; every other page runs in a copy of what
-the README's tour leaves behind, as each of them says at its top.
+the README's tour leaves behind, as each of them says at its top, beside the checkout's folders.
 
 - `bash` blocks run as one shell session per page. A `make` line is only checked to be a target
   (the tests themselves run under `make test`).
@@ -24,6 +24,7 @@ from filelock import FileLock
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = sorted(path for path in (ROOT / "docs").glob("**/*.md") if path.name != "notebook.md")
+PAGES.append(ROOT / "src" / "README.md")
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE_NAME = re.compile(r"(?:#|//)\s*(\S+\.(?:yaml|json|py))\s*$")
@@ -81,7 +82,7 @@ def run_blocks(page: Path, folder: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
@@ -90,12 +91,12 @@ def test_the_readme_runs(after_the_tour: Path) -> None:
     assert (after_the_tour / "merged" / "model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT / "docs")))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_block_runs(page: Path, after_the_tour: Path, tmp_path: Path) -> None:
     folder = tmp_path / "reader"
     shutil.copytree(after_the_tour, folder)
-    (folder / "configs").symlink_to(ROOT / "configs")
-    (folder / "schemas").symlink_to(ROOT / "schemas")
+    for name in ("configs", "schemas", "scripts", "src"):
+        (folder / name).symlink_to(ROOT / name)
     run_blocks(page, folder)
 
 

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -33,6 +34,15 @@ def test_the_mean_over_the_tokens_of_each_object() -> None:
     # From the quote of "b" to the bracket that ends 80.
     length = len('"b", "bbox_2d": [5, 6, 70, 80]')
     assert second == pytest.approx(math.exp(2 * math.log(0.25) / length))
+
+
+def test_an_impossible_token_says_nothing_of_the_next_object() -> None:
+    said = completion(TEXT, {"80": 0.25})
+    index = TEXT.encode().index("猫".encode())
+    logprobs = (*said.logprobs[:index], -math.inf, *said.logprobs[index + 1 :])
+    found = object_scores(replace(said, logprobs=logprobs), TASK.parse(TEXT, 1000, 1000))
+    length = len('"b", "bbox_2d": [5, 6, 70, 80]')
+    assert found == (0.0, pytest.approx(0.0625 ** (1 / length)))
 
 
 def test_a_header_moves_the_json_and_not_the_scores() -> None:

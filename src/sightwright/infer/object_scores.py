@@ -8,6 +8,7 @@ sum, so that a polygon of many points is not less sure for its length alone.
 import math
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
+from statistics import fmean
 
 from sightwright.infer.confidence import value_spans
 from sightwright.infer.engine import Completion
@@ -33,13 +34,12 @@ def object_scores(completion: Completion, parsed: ParsedObjects) -> tuple[float,
     start = len(completion.text[: parsed.json_start].encode("utf-8", "replace"))
     spans = _object_spans(answer[start:])
     ends = list(accumulate(map(len, completion.tokens)))
-    sums = [0.0, *accumulate(completion.logprobs)]
 
     def score(key: str) -> float:
         low, high = spans[key]
         first = bisect_right(ends, start + low)
         last = bisect_left(ends, start + high) + 1
-        return min(1.0, math.exp((sums[last] - sums[first]) / (last - first)))
+        return min(1.0, math.exp(fmean(completion.logprobs[first:last])))
 
     return tuple(score(each.key) for each in parsed.objects)
 

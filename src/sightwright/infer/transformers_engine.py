@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -78,6 +78,8 @@ class TransformersEngine:
         tokenizer: the checkpoint's.
         spec: the pixel settings that the model was trained with.
         name: of the model, for reports.
+        agree: makes a choice of tokens that of all processes which compute one model together: were
+            one to end an answer earlier, the others would wait for it for ever.
     """
 
     def __init__(
@@ -87,11 +89,13 @@ class TransformersEngine:
         spec: VisionSpec,
         *,
         name: str = "model",
+        agree: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.name = name
         self.model = model
         self.tokenizer = tokenizer
         self.spec = spec
+        self._agree = agree
         self._lock = threading.Lock()
         self._ends = frozenset({tokenizer.im_end, tokenizer.end_of_text})
         text_config = unwrapped(model).config.get_text_config()
@@ -194,6 +198,8 @@ class TransformersEngine:
             logits_BV = logits_BV.masked_fill(~self._allowed(rows, logits_BV), -torch.inf)
         logprobs_BV = logits_BV.log_softmax(dim=1)
         chosen = _with_noise(rows, logprobs_BV).argmax(dim=1, keepdim=True)
+        if self._agree is not None:
+            chosen = self._agree(chosen)
         logprobs = logprobs_BV.gather(1, chosen)[:, 0].tolist()
         tokens: list[int] = chosen[:, 0].tolist()
         written = self.tokenizer.token_bytes(tokens)

@@ -182,7 +182,7 @@ def _nested(entry: Mapping[str, Any]) -> str:
     properties = mapping(entry.get("properties"))
     content = mapping(properties.get("contentZh")) or mapping(properties.get("content"))
     for key, value in content.items():
-        given: list[object] = entries(value) if isinstance(value, list) else [value]
+        given: list[object] = entries(cast("object", value)) if isinstance(value, list) else [value]
         if any(isinstance(each, Mapping | list) for each in given):
             return key
     return ""
