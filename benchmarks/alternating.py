@@ -56,9 +56,10 @@ class Comparison:
         print(f"\n{self.title} ({len(self.seconds[OURS])} turns each, ms per {self.item})")
         if self.equality:
             print(f"  checked: {self.equality}")
+        width = max(36, *map(len, self.seconds))
         for name, values in self.seconds.items():
             low, high = (1000 * end(values) / self.num_items for end in (min, max))
-            line = f"  {name:<36} {1000 * self.median(name):9.2f}  ({low:.2f} to {high:.2f})"
+            line = f"  {name:<{width}} {1000 * self.median(name):9.2f}  ({low:.2f} to {high:.2f})"
             print(line if name == OURS else f"{line}  {_verdict(self.ratio(name))}")
 
 

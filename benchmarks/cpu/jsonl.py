@@ -19,8 +19,8 @@ from typing import Any
 
 import jsonschema
 
+from benchmarks.against_datasets import ITEM, Contest, compare_datasets
 from benchmarks.alternating import OURS, Comparison, compare_turns, timed
-from benchmarks.cpu.against_datasets import ITEM, Contest, compare_datasets
 from sightwright import jsonl
 from sightwright.ingest.record_schema import record_schema
 from sightwright.ingest.validate import Validator

@@ -1,15 +1,22 @@
-"""A page image → the patches that the model takes, against transformers' image processor."""
+"""A page image → the patches that the model takes, against transformers' image processor; and from
+the cache, against making them anew."""
 
+import io
+import tempfile
+from collections import Counter
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from benchmarks.alternating import Comparison, compare
+from sightwright.data.patch_cache import PatchCache
 from sightwright.data.pixels import image_inputs, image_patches
+from sightwright.images import open_image
 from sightwright.vision import PixelPolicy, VisionSpec
 
 POLICY = PixelPolicy(min_pixels=4 * 32 * 32, max_pixels=1280 * 32 * 32)
@@ -49,4 +56,33 @@ def run() -> list[Comparison]:
     return [
         measured("page to uint8 patches, as the collator does", lambda: image_patches(page, spec)),
         measured("page to normalised patches", lambda: image_inputs([page], spec)),
+        *(compare_cache(page, spec, kind) for kind in ("JPEG", "PNG")),
     ]
+
+
+def compare_cache(page: Image.Image, spec: VisionSpec, kind: str) -> Comparison:
+    """The file of a page, read as patches where they are kept, and decoded and resized."""
+    file = io.BytesIO()
+    page.filter(ImageFilter.GaussianBlur(2)).save(file, kind, quality=90)
+    data = file.getvalue()
+
+    def made() -> torch.Tensor:
+        return image_patches(open_image(data), spec)
+
+    with tempfile.TemporaryDirectory() as folder:
+        cache, counts = PatchCache.open(Path(folder), max_gb=1), Counter[str]()
+
+        def kept() -> torch.Tensor:
+            return cache.patches(data, spec, lambda: open_image(data), counts).patches
+
+        assert torch.equal(kept(), made()) and torch.equal(kept(), made())
+        done = compare(
+            f"{kind} of {len(data) / 1e6:.1f} MB to uint8 patches: hashed, and read from the cache",
+            kept,
+            made,
+            "decoded and resized anew",
+            repeats=9,
+            equality="the same patches",
+        )
+        assert counts["patch_cache: made"] == 1
+    return done

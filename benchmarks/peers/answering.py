@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,3 +21,13 @@ def answer_all(version: str, draw: Callable[..., list[Any]]) -> None:
         if save is not None:
             np.savez(save, *[np.asarray(page) for page in pages])
         print(json.dumps({"seconds": seconds}), flush=True)
+
+
+def answer_questions(version: str, known: Mapping[str, Callable[..., dict[str, Any]]]) -> None:
+    """Answer each line of stdin by the function that its `what` names."""
+    # Whatever a library prints is no answer.
+    answers, sys.stdout = sys.stdout, sys.stderr
+    print(json.dumps({"version": version}), file=answers, flush=True)
+    for line in sys.stdin:
+        question = json.loads(line)
+        print(json.dumps(known[question.pop("what")](**question)), file=answers, flush=True)

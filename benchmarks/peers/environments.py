@@ -15,7 +15,10 @@ from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ROOT / ".peers"
-PEERS = {"pdf2image": "pdftoppm", "pymupdf": None, "hf_datasets": None}
+PEERS = {
+    "pdf2image": "pdftoppm", "pymupdf": None, "hf_datasets": None, "binpacking": None, "trl": None,
+    "ms_swift": None,
+}  # fmt: skip
 """Each peer, and the program that it needs besides."""
 
 
@@ -24,16 +27,22 @@ class MissingPeerError(Exception):
 
 
 class Peer:
-    """A peer's process. A context manager."""
+    """A peer's process. A context manager.
 
-    def __init__(self, name: str) -> None:
-        python = ENVIRONMENTS / name / "bin" / "python"
+    Args:
+        name: of the file beside this one that it runs.
+        environment: that it runs in; its own by default.
+    """
+
+    def __init__(self, name: str, environment: str | None = None) -> None:
+        home = environment or name
+        python = ENVIRONMENTS / home / "bin" / "python"
         if not python.exists():
             raise MissingPeerError(
-                f"{name} is not installed: run `{Path(sys.executable).name} -m benchmarks "
-                f"--install-peers` (it installs requirements/{name}.txt into .peers/{name})"
+                f"{home} is not installed: run `{Path(sys.executable).name} -m benchmarks "
+                f"--install-peers` (it installs requirements/{home}.txt into .peers/{home})"
             )
-        program = PEERS[name]
+        program = PEERS[home]
         if program is not None and shutil.which(program) is None:
             raise MissingPeerError(f"{name} needs {program}: apt-get install poppler-utils")
         self._process = subprocess.Popen(
