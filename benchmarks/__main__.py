@@ -5,6 +5,7 @@ printed with the peer's version. Every module of `benchmarks/cpu` has `run() -> 
 
     python -m benchmarks [NAME ...] [--json FILE]     e.g. `pages patches`; all of them, if none
     python -m benchmarks --install-peers              the environments of their own, in .peers/
+                                                      (13 GB, nearly all of it torch, twice)
 """
 
 import argparse
@@ -47,8 +48,10 @@ def main() -> None:
 def machine() -> dict[str, Any]:
     names = ("torch", "transformers", "pillow", "pypdfium2", "numpy", "msgspec")
     cores = len(os.sched_getaffinity(0))
-    python = {"cores": cores, "processor": _processor(), "Python": platform.python_version()}
-    return python | {name: metadata.version(name) for name in names}
+    here = {"cores": cores, "processor": _processor(), "Python": platform.python_version()}
+    # Whatever else runs beside the measurements.
+    here["load"] = round(os.getloadavg()[0], 1)
+    return here | {name: metadata.version(name) for name in names}
 
 
 def _processor() -> str:

@@ -114,8 +114,8 @@ IN_FILES = {
     "(take one of them out of extends)",
     "c.yaml": "c.yaml:1: extends: latin.yaml cannot be read: not UTF-8 text "
     "(a base is looked up beside the file that extends it)",
-    "d.yaml": "d.yaml:1: deepspeed.config: ds.json is not JSON: Expecting property name enclosed in "
-    "double quotes: line 1 column 2 (char 1) (or write the mapping here)",
+    "d.yaml": "d.yaml:1: deepspeed.config: ds.json is not JSON: Expecting property name enclosed "
+    "in double quotes: line 1 column 2 (char 1) (or write the mapping here)",
     "gone.yaml": "gone.yaml: cannot be read: No such file or directory "
     "(give the path of a YAML file)",
 }
