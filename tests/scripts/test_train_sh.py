@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -171,7 +172,7 @@ def test_a_run(processes: str, run: Path, tmp_path: Path) -> None:
         cwd=tmp_path,
         env={
             **os.environ, "config": "run", "processes": processes, "OMP_NUM_THREADS": "1",
-            "CUDA_VISIBLE_DEVICES": "",
+            "CUDA_VISIBLE_DEVICES": "", "PYTHON": sys.executable,
         },
         capture_output=True,
         text=True,

@@ -11,7 +11,7 @@ from torch.distributed import TCPStore
 from whole_runs import Kill, context, train_until
 
 NUM_RANKS = 2
-_SECONDS = 300
+_SECONDS = 200
 
 
 def in_ranks(

@@ -43,7 +43,7 @@ def test_a_barrier_that_one_process_does_not_reach(tmp_path: object) -> None:
 
 
 def test_other_errors_are_left_as_they_are() -> None:
-    with pytest.raises(RuntimeError, match="timed out by itself"), partners.told():
+    with pytest.raises(RuntimeError, match="Timed out waiting by itself"), partners.told():
         # No group of processes is here, so it is none of theirs.
-        raise RuntimeError("timed out by itself")
+        raise RuntimeError("Timed out waiting by itself")
     assert not torch.distributed.is_initialized()

@@ -9,8 +9,8 @@ import torch
 
 from sightwright.errors import SightwrightError
 
-# gloo's and NCCL's watchdogs raise plain RuntimeErrors, too.
-_SIGNS = ("monitoredBarrier", "Connection closed by peer", "imed out", "timeout")
+# gloo raises plain RuntimeErrors.
+_SIGNS = ("monitoredBarrier", "Connection closed by peer", "Timed out waiting")
 
 
 @contextmanager
