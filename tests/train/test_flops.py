@@ -25,7 +25,8 @@ VISION = {
 }  # fmt: skip
 
 
-def config(width: int, layers: int, mlp: int, depth: int, vit: int, vit_mlp: int, **text: int
+def config(
+    width: int, layers: int, mlp: int, depth: int, vit: int, vit_mlp: int, **text: int
 ) -> SimpleNamespace:
     return SimpleNamespace(
         text_config=SimpleNamespace(
