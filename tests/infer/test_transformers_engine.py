@@ -356,3 +356,20 @@ def test_what_servers_of_other_models_need_is_light(module: str) -> None:
         "assert not {'torch', 'transformers', 'peft'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_choice_is_that_of_all_processes(
+    model: PreTrainedModel, tokenizer: ChatTokenizer, spec: VisionSpec
+) -> None:
+    """As when another process, which is followed, would have chosen otherwise."""
+    asked: list[list[int]] = []
+    (token,) = tokenizer.encode("7")
+
+    def other(chosen: torch.Tensor) -> torch.Tensor:
+        asked.append(list(chosen.shape))
+        return torch.full_like(chosen, token if len(asked) < 3 else tokenizer.im_end)
+
+    engine = TransformersEngine(model, tokenizer, spec, agree=other)
+    answers = engine.generate([ask("One.", max_tokens=9), ask("Two.", max_tokens=9)])
+    assert [answer.text for answer in answers] == ["77", "77"]
+    assert asked == [[2, 1]] * 3

@@ -52,7 +52,8 @@ class GroupTrainer(Trainer):
         config = state.deepspeed_plugin.deepspeed_config
         config["gradient_accumulation_steps"] = self.batches_per_rank
         of_a_step = self.batches_per_rank * self.args.world_size
-        config["train_batch_size"] = config["train_micro_batch_size_per_gpu"] * of_a_step
+        size = config.setdefault("train_micro_batch_size_per_gpu", self.args.train_batch_size)
+        config["train_batch_size"] = size * of_a_step
         self.accelerator.gradient_accumulation_steps = self.batches_per_rank
 
     def create_scheduler(
@@ -114,12 +115,12 @@ class GroupTrainer(Trainer):
             # Of a model with an adapter the base is not written, and need not travel.
             frozen = {name for name, each in model.named_parameters() if not each.requires_grad}
             state = {name: value for name, value in state.items() if name not in frozen}
-        gathered = {id(value): _whole(value) for value in state.values()}
-        return {name: gathered[id(value)] for name, value in state.items()}
-
-
-def _whole(value: Tensor) -> Tensor:
-    return (value.full_tensor() if isinstance(value, DTensor) else value).detach().cpu()
+        gathered: dict[int, Tensor] = {}
+        for value in state.values():
+            whole = value.full_tensor() if isinstance(value, DTensor) else value
+            if self.args.should_save:
+                gathered[id(value)] = whole.detach().cpu()
+        return {name: gathered[id(value)] for name, value in state.items() if id(value) in gathered}
 
 
 def lies_in_shards(model: nn.Module) -> bool:
