@@ -9,7 +9,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-dense demo-summary test test-slow test-oldest check bench docs clean
+.PHONY: help demo demo-dense demo-summary test test-slow test-quant test-oldest check bench docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,16 @@ $(VENV)-oldest/.dev: $(VENV)/.torch pyproject.toml requirements/oldest.txt
 		-c requirements/oldest.txt
 	@touch $@
 
+$(VENV)-quant/.dev: $(VENV)/.torch pyproject.toml
+	$(PYTHON) -m venv $(VENV)-quant
+	$(VENV)-quant/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(VENV)-quant/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,quant]'
+	@touch $@
+
+test-quant: export OMP_NUM_THREADS = 1
+test-quant: $(VENV)-quant/.dev ## the tests of weights in four bits (bitsandbytes, on the CPU)
+	$(VENV)-quant/bin/python -m pytest -m quant
+
 test-oldest: export OMP_NUM_THREADS = 1
 test-oldest: $(VENV)-oldest/.dev ## the tests of model and training on the oldest transformers
 	$(VENV)-oldest/bin/python -m pytest -n $(WORKERS) tests/model tests/data tests/train
@@ -69,4 +79,4 @@ docs: $(VENV)/.dev ## run every block of the README and the guides
 	$(BIN)/python -m pytest -q tests/docs
 
 clean: ## remove the environment and everything the targets made
-	rm -rf $(VENV) $(VENV)-oldest demo-run dense-run summary-run dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-quant $(VENV)-oldest demo-run dense-run summary-run dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -56,6 +56,7 @@ def test_an_adapter_of_a_quantised_base_goes_into_the_full_one(tmp_path: Path) -
     assert difference(logits(plain), expected) <= 1e-5 * largest(expected)
 
 
+@pytest.mark.quant
 @pytest.mark.parametrize("use_dora", [False, True])
 def test_an_adapter_of_four_bit_weights_merges(tmp_path: Path, use_dora: bool) -> None:
     """What bitsandbytes trained on; the sum is made on the weights before they were rounded."""

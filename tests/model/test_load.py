@@ -143,6 +143,7 @@ def test_a_gpu_that_is_not_there_is_an_error(tiny_folder: Path) -> None:
         choose_device("cuda:0")
 
 
+@pytest.mark.quant
 def test_four_bits_are_those_of_the_language_models_layers(tiny_folder: Path) -> None:
     four_bit = Quantization(quant_bits=4)
     model = load_model(tiny_folder, "float32", device="cpu", quantization=four_bit)

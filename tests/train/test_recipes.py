@@ -81,10 +81,15 @@ RECIPES = {
     "1024/dense": Recipe(LLM | VIT, RATES, {"bbu", "rru"}, ONE_OF_EACH, is_like_another=True),
     "1024/summary": Recipe(LLM | VIT, RATES, SUMMARIES, ONE_OF_EACH),
 }
-PARAMETERS = [
-    pytest.param(name, marks=pytest.mark.slow if recipe.is_like_another else ())
-    for name, recipe in RECIPES.items()
-]
+
+
+def _marks(name: str, recipe: Recipe) -> list[pytest.MarkDecorator]:
+    if "qlora" in name:
+        return [pytest.mark.quant]
+    return [pytest.mark.slow] if recipe.is_like_another else []
+
+
+PARAMETERS = [pytest.param(name, marks=_marks(name, recipe)) for name, recipe in RECIPES.items()]
 
 
 def test_every_recipe_is_among_these() -> None:

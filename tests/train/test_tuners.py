@@ -136,6 +136,7 @@ def test_a_mixture_of_experts_learns_through_every_kind(
     assert_saved_as_trained(trainer, folder, tmp_path / "run/checkpoint-1")
 
 
+@pytest.mark.quant
 def test_a_base_of_four_bits_learns_through_lora(
     make_trainer: MakeTrainer, tiny_folder: Path, tmp_path: Path
 ) -> None:
