@@ -20,7 +20,7 @@ def train(
 ) -> None:
     """Fine-tune on the records that a YAML names; everything else is in the YAML too."""
     from sightwright import canonical, logs
-    from sightwright.cli.ranks import is_first, tell_bugs_once
+    from sightwright.cli.ranks import is_first, leave, tell_bugs_once
     from sightwright.extras import require
 
     tell_bugs_once()
@@ -36,6 +36,7 @@ def train(
 
     result: RunResult = run(config, base_config, debug)
     if not is_first():
+        leave()
         return
     if as_json:
         print(canonical.dumps(result.as_json()))

@@ -83,5 +83,6 @@ def _arranges(config: Config) -> dict[Path, list[Arrange]]:
     for each in load_fusion(Path(config.custom.fusion_config)).sets:
         for file in (each.train_jsonl, each.val_jsonl):
             if file is not None:
-                found.setdefault(file.resolve(), []).append(arrange_entry(config, each))
+                arrange = arrange_entry(config, each, measures=True)
+                found.setdefault(file.resolve(), []).append(arrange)
     return found
