@@ -6,6 +6,7 @@ comparison checks first.
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -93,11 +94,13 @@ def gradients(model: nn.Module) -> dict[str, Tensor]:
 
 
 def farthest_apart(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
-    """Of all parts of the model, the greatest difference of the gradients over their length."""
+    """Of all parts of the model, the greatest difference of the gradients over their length; nan
+    if anything is."""
     assert found.keys() == expected.keys(), found.keys() ^ expected.keys()
     squares: dict[str, list[float]] = {}
     for name, gradient in expected.items():
         part = squares.setdefault(part_of(name), [0.0, 0.0])
         part[0] += float((found[name] - gradient).double().square().sum())
         part[1] += float(gradient.double().square().sum())
-    return max((apart / length) ** 0.5 for apart, length in squares.values())
+    # Python's max would pass over a nan.
+    return float(np.max([(apart / length) ** 0.5 for apart, length in squares.values()]))

@@ -110,6 +110,8 @@ def test_the_farthest_part_tells_how_far_gradients_are_apart() -> None:
     }
     found = {**expected, "model.visual.blocks.1.a": torch.tensor([0.0, 4.5])}
     assert farthest_apart(found, expected) == pytest.approx(0.1)  # 0.5 of sqrt(9 + 16)
+    broken = {**expected, "lm_head.weight": torch.tensor([float("nan")])}
+    assert not farthest_apart(broken, expected) <= 1e30
 
 
 def test_records_are_the_same_for_us_and_for_the_peers(tmp_path: Path) -> None:
@@ -143,6 +145,8 @@ def test_another_loss_or_other_tokens_are_refused() -> None:
     lora = SftRun(lora=True, pictures=False, num_steps=2, batch_size=1)
     with pytest.raises(AssertionError):
         apart_from(ours, theirs, replace(lora, lora=False))
+    with pytest.raises(AssertionError):
+        apart_from(ours, replace(theirs, losses=[4.0, float("nan")]), replace(lora, lora=False))
     assert apart_from(ours, replace(theirs, losses=[4.0002, 2.0]), lora) == pytest.approx(5e-5)
     with pytest.raises(AssertionError):
         apart_from(ours, replace(theirs, tokens=[[5, 7]]), lora)

@@ -118,6 +118,7 @@ def compare_steps(num_steps: int) -> Comparison:
     for ranks in planned.values():
         learnt = [record for own in ranks for step in own for record in step]
         assert sorted(learnt) == list(range(len(records)))
+        assert [sum(map(len, step)) for step in zip(*ranks, strict=True)] == [STEP] * num_steps
     # What another turn planned must not be found again: each has a seed of its own.
     done = compare_turns(
         f"steps of {STEP} records over {RANKS} ranks, planned by one of them",

@@ -1,6 +1,5 @@
 """Qwen3-VL of real sizes with random weights: a step takes as long as with the published ones."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -58,7 +57,7 @@ def config_of(size: str) -> Qwen3VLConfig:
 
 
 def random_model(
-    cls: Callable[..., Any], size: str, device: torch.device, attention: str = "sdpa"
+    cls: type[PreTrainedModel], size: str, device: torch.device, attention: str = "sdpa"
 ) -> PreTrainedModel:
     """The same weights for every class of the same modules: drawn in the same order."""
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32

@@ -1,20 +1,22 @@
-"""One LoRA step of a language model behind a frozen ViT, our way and as a user of the peers would.
+"""The loss of a LoRA step behind a frozen ViT, by us and by a user of transformers and PEFT.
 
-Every way has the same weights, samples, adapters (rank 16 on all linear layers of the language
-model) and optimiser (fused AdamW where there is a GPU), and no gradient checkpointing.
+Every way has the same weights, samples and adapters (rank 16 on all linear layers of the language
+model), and no gradient checkpointing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any, Protocol
 
 import torch
 import transformers
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
+from transformers.integrations.liger import apply_liger_kernel
+from transformers.utils.import_utils import is_flash_attn_2_available
 
 from benchmarks.gpu.models import random_model
 from benchmarks.gpu.samples import collate
@@ -29,8 +31,8 @@ from sightwright.vision import PixelPolicy, VisionSpec
 
 RANK, ALPHA = 16, 32
 _LINEAR = "q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj"
+_LIGER = ("liger-kernel", "transformers")
 _PAGES = VisionSpec(PixelPolicy(1024, 2**24))
-
 
 Inputs = dict[str, Any]
 
@@ -64,7 +66,11 @@ class Ours:
 
 @dataclass
 class Padded:
-    """transformers' class and loss, a padded batch with labels: what HF Trainer runs."""
+    """transformers' class and loss on a padded batch with labels, as HF Trainer runs them.
+
+    The trainer itself is left out, as ours is on our side: its logging, hooks and clipping would
+    make this way slower and no other.
+    """
 
     model: nn.Module
     device: torch.device
@@ -83,7 +89,7 @@ class Padded:
         }
 
     def loss(self, inputs: Inputs) -> Tensor:
-        return self.model(**inputs).loss
+        return self.model(**inputs, use_cache=False).loss
 
 
 def ours(size: str, device: torch.device, compiled: bool) -> Ours:
@@ -99,69 +105,40 @@ def ours(size: str, device: torch.device, compiled: bool) -> Ours:
 def padded(size: str, device: torch.device, *, liger: bool = False) -> Padded:
     """
     Raises:
-        ImportError: Liger is asked for and not installed.
+        ImportError: Liger is asked for and does not fit this transformers.
     """
-    model = random_model(transformers.Qwen3VLForConditionalGeneration, size, device)
+    model = get_peft_model(stock_model(size, device), peers_adapter())
     if liger:
-        from liger_kernel.transformers import apply_liger_kernel_to_qwen3_vl
+        use_liger(model)
+    return Padded(model.train(), device)
 
-        apply_liger_kernel_to_qwen3_vl(model=model)
-    settings = LoraConfig(
+
+def use_liger(model: nn.Module, settings: dict[str, Any] | None = None) -> None:
+    """As a trainer with `use_liger_kernel` begins.
+
+    Raises:
+        ImportError: Liger does not fit this transformers.
+    """
+    try:
+        apply_liger_kernel(model, settings)
+    except ImportError as error:
+        versions = ", ".join(f"{name} {metadata.version(name)}" for name in _LIGER)
+        raise ImportError(f"does not fit ({versions}): take another pair of them") from error
+
+
+def stock_model(size: str, device: torch.device) -> Any:
+    return random_model(
+        transformers.Qwen3VLForConditionalGeneration, size, device, peers_attention(device)
+    )
+
+
+def peers_attention(device: torch.device) -> str:
+    """The fastest that transformers has here."""
+    flash = device.type == "cuda" and is_flash_attn_2_available()
+    return "flash_attention_2" if flash else "sdpa"
+
+
+def peers_adapter() -> LoraConfig:
+    return LoraConfig(
         r=RANK, lora_alpha=ALPHA, target_modules=rf".*language_model\..*\.({_LINEAR})"
     )
-    return Padded(get_peft_model(model, settings).train(), device)
-
-
-class Turns:
-    """A way's steps, batch after batch: copy to the device, forward, backward, update."""
-
-    def __init__(self, way: Way, batches: Sequence[Sequence[Sample]]) -> None:
-        self.way = way
-        self.batches = [_pinned(way.inputs(samples), way.device) for samples in batches]
-        self.done = 0
-        learning = [each for each in way.model.parameters() if each.requires_grad]
-        fused = way.device.type == "cuda"
-        self._optimizer = torch.optim.AdamW(learning, lr=1e-4, fused=fused)
-
-    def loss(self) -> Tensor:
-        inputs = self.batches[self.done % len(self.batches)]
-        return self.way.loss(to_device(inputs, self.way.device))
-
-    def step(self) -> None:
-        self.loss().backward()
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
-        self.done += 1
-
-    @contextmanager
-    def steady(self) -> Iterator[None]:
-        """Our steps fail here if a layer is compiled again, or the program waits for the GPU."""
-        if not isinstance(self.way, Ours):
-            yield
-            return
-        with torch._dynamo.config.patch(error_on_recompile=True):
-            if self.way.device.type == "cuda":
-                torch.cuda.set_sync_debug_mode("error")
-                self.step()
-                torch.cuda.set_sync_debug_mode("default")
-            yield
-
-
-def _pinned(inputs: Inputs, device: torch.device) -> Inputs:
-    """In memory that a GPU copies from by itself."""
-    if device.type != "cuda":
-        return inputs
-    return {
-        name: _pinned(value, device)
-        if isinstance(value, dict)
-        else (value.pin_memory() if isinstance(value, Tensor) else value)
-        for name, value in inputs.items()
-    }
-
-
-def to_device(value: Any, device: torch.device) -> Any:
-    if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)
-    if isinstance(value, dict):
-        return {name: to_device(each, device) for name, each in value.items()}
-    return value

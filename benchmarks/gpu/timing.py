@@ -11,17 +11,22 @@ import torch
 _SIDE = 8192
 
 
-def seconds_of(work: Callable[[], object], device: torch.device, repeats: int = 5) -> float:
-    """The median, after two turns that do not count."""
-    taken: list[float] = []
-    for turn in range(repeats + 2):
-        wait_for(device)
-        started = time.perf_counter()
+def seconds_of(
+    work: Callable[[], object], device: torch.device, repeats: int = 5, warm: int = 2
+) -> float:
+    """The median of the turns, after `warm` that do not count."""
+    for _ in range(warm):
         work()
-        wait_for(device)
-        if turn >= 2:
-            taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
+    return statistics.median(one_turn(work, device) for _ in range(repeats))
+
+
+def one_turn(work: Callable[[], object], device: torch.device) -> float:
+    """From a device that has nothing to do to one that has done all."""
+    wait_for(device)
+    started = time.perf_counter()
+    work()
+    wait_for(device)
+    return time.perf_counter() - started
 
 
 def wait_for(device: torch.device) -> None:
@@ -37,6 +42,6 @@ def matmul_rate(device: torch.device) -> float:
 
     def multiply() -> None:
         for _ in range(10):
-            a @ b
+            torch.matmul(a, b)
 
     return 10 * 2 * side**3 / seconds_of(multiply, device)
