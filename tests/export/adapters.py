@@ -30,8 +30,10 @@ ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 def write_adapter(
     folder: Path, config: PeftConfig, base: Path = TINY, *, noise: float = 0.05
 ) -> Path:
-    """An adapter of random weights, large enough that a forgotten term shows."""
-    with warnings.catch_warnings():
+    """An adapter of random weights, the same every time, large enough that a forgotten term
+    shows."""
+    with warnings.catch_warnings(), torch.random.fork_rng():
+        torch.manual_seed(0)
         # What PEFT advises of tied weights, BOFT's CUDA kernel, …: not what is tested.
         warnings.simplefilter("ignore")
         model = get_peft_model(load_model(base, "float32", device="cpu"), config)

@@ -43,19 +43,19 @@ def test_success_replaces_the_old_folder(tmp_path: Path) -> None:
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="--overwrite"):
-        files.check_out(tmp_path, overwrite=False, num_bytes=1)
-    files.check_out(tmp_path, overwrite=True, num_bytes=1)
+        files.refuse_in_use(tmp_path, overwrite=False)
+    files.refuse_in_use(tmp_path, overwrite=True)
 
 
 def test_a_folder_that_is_no_model_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(ModelError, match="no model folder"):
-        files.check_out(tmp_path, overwrite=True, num_bytes=1)
+        files.refuse_in_use(tmp_path, overwrite=True)
 
 
 def test_a_full_disk_is_told_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="GB are needed"):
-        files.check_out(tmp_path / "a" / "out", overwrite=False, num_bytes=10**18)
+        files.require_space(tmp_path / "a" / "out", 10**18)
 
 
 def test_every_file_is_copied_or_named(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from export.adapters import (
 )
 from model.tiny_moe import write_tiny_moe
 from sightwright.errors import ModelError
+from sightwright.export import files
 from sightwright.export.merge import merge
 from sightwright.model.adapters import load_adapter
 from sightwright.model.load import load_model
@@ -189,6 +190,17 @@ def test_a_head_of_its_own_is_laid_into_shards_too(tmp_path: Path) -> None:
     told = {file.name: file.what for file in report.files}["config.json"]
     assert told == "changed: the weights are bfloat16 now; head and embedding are two tensors now"
     AutoModelForImageTextToText.from_pretrained(tmp_path / "merged")
+
+
+def test_room_is_asked_for_the_new_head_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(files, "require_space", lambda out, num_bytes: asked.append(num_bytes))
+    report = merge(write_adapter(tmp_path / "adapter", TIED["head"][0]), tmp_path / "merged")
+    without, with_head = asked
+    head = all_tensors(tmp_path / "merged")["lm_head.weight"].nbytes
+    assert with_head == report.num_bytes == without + head
 
 
 def test_a_start_that_cannot_be_repeated_is_refused(tmp_path: Path) -> None:

@@ -5,10 +5,25 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
-from sightwright.model.attention import boundaries, stretches_attention_forward
+from sightwright.model.attention import (
+    attend_by_document,
+    attends_by_document,
+    boundaries,
+    stretches_attention_forward,
+)
 
 HEADS, KV_HEADS, WIDTH = 4, 2, 8
+
+
+def test_dropout_inside_attention_is_left_to_transformers(dense: PreTrainedModel) -> None:
+    dense.config.text_config.attention_dropout = 0.1
+    attend_by_document(dense)
+    assert not attends_by_document(dense)
+    dense.config.text_config.attention_dropout = 0.0
+    attend_by_document(dense)
+    assert attends_by_document(dense)
 
 
 def masked(q: Tensor, k: Tensor, v: Tensor, lengths: list[int], is_causal: bool) -> Tensor:

@@ -43,8 +43,13 @@ def test_a_finished_run_stands_for_its_best_checkpoint(run: Path) -> None:
     (run / "run.json").write_text('{"best_checkpoint": "checkpoint-9"}')
     assert best_of_run(run) == run / "checkpoint-9"
     assert best_of_run(run / "checkpoint-9") == run / "checkpoint-9"
+    (run / "run.json").write_text('{"best_checkpoint": "/where/it/was/checkpoint-9"}')
+    assert best_of_run(run) == run / "checkpoint-9"
     (run / "run.json").write_text('{"best_checkpoint": null}')
     assert best_of_run(run) == run
+    (run / "run.json").write_text("{")
+    with pytest.raises(ModelError, match=r"run\.json: cannot be read"):
+        best_of_run(run)
 
 
 def test_checkpoints_are_found_by_step(run: Path) -> None:

@@ -159,12 +159,12 @@ def test_among_other_names_those_of_frozen_parts_are_told_of(
     assert "get no adapter: vit, aligner" in told
 
 
-def test_the_head_can_be_named_where_it_is_its_own(
-    dense: PreTrainedModel, moe: PreTrainedModel
-) -> None:
-    assert "lm_head" in linear_targets(moe, Tuner(target_modules=("q_proj", "lm_head")))
-    with pytest.raises(ModelError, match="one tensor"):
-        linear_targets(dense, Tuner(target_modules=("q_proj", "lm_head")))
+@pytest.mark.parametrize("base", ["dense", "moe"], ids=["tied", "untied"])
+def test_head_and_embedding_can_be_named(base: str, request: pytest.FixtureRequest) -> None:
+    model = request.getfixturevalue(base)
+    ends = ["model.language_model.embed_tokens", "lm_head"]
+    assert linear_targets(model, Tuner(target_modules=("all-embedding", "lm_head"))) == ends
+    assert saved_modules(model, Tuner(modules_to_save=("embed_tokens", "lm_head"))) == ends
 
 
 def test_a_regex_is_matched_against_whole_names(dense: PreTrainedModel) -> None:
@@ -221,5 +221,3 @@ def test_what_has_no_room_for_an_adapter_is_named(dense: PreTrainedModel) -> Non
 def test_modules_to_save_that_match_nothing_are_an_error(dense: PreTrainedModel) -> None:
     with pytest.raises(ModelError, match="modules_to_save"):
         saved_modules(dense, Tuner(modules_to_save=("visual.mergers",)))
-    with pytest.raises(ModelError, match="one tensor"):
-        saved_modules(dense, Tuner(modules_to_save=("embed_tokens",)))

@@ -59,6 +59,14 @@ def test_stage_two_takes_up_the_adapter_of_stage_one(tiny_folder: Path, tmp_path
     torch.testing.assert_close(logits(stage_two), expected, rtol=0, atol=0)
 
 
+def test_a_module_does_not_get_an_adapter_and_a_copy(tiny_folder: Path, tmp_path: Path) -> None:
+    aligner = Tuner(freeze_llm=True, freeze_aligner=False)
+    prepare_model(fresh(tiny_folder), aligner).save_pretrained(str(tmp_path))
+    tuner = Tuner(modules_to_save=("aligner",))
+    with pytest.raises(ModelError, match=r"train in full: model\.visual\..*merger.*\n.*merge it"):
+        prepare_model(fresh(tiny_folder), tuner, resume_from=tmp_path)
+
+
 def test_the_checkpoint_that_the_tuner_names_is_the_default(
     tiny_folder: Path, tmp_path: Path
 ) -> None:

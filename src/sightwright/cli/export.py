@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sightwright.cli.paths import file_option, folder_option, given_path
 from sightwright.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,58 +25,74 @@ class StoredDtype(StrEnum):
     float16 = "float16"
 
 
+Adapters = Annotated[Path, folder_option("An adapter's folder, or a run folder.")]
+Out = Annotated[
+    Path,
+    typer.Option("--out", "--output-dir", parser=given_path, metavar="DIR",
+                 help="The model folder to write."),
+]  # fmt: skip
+Base = Annotated[
+    str | None, typer.Option(help="The base; by default what the adapter was trained on.")
+]
+Yaml = Annotated[
+    Path | None, file_option("A YAML whose `export` section says what is not said here.")
+]
+Stored = Annotated[
+    StoredDtype | None,
+    typer.Option(
+        "--dtype",
+        "--torch-dtype",
+        help="Number format of the weights; keep: the base's. Default: keep.",
+    ),
+]
+Data = Annotated[
+    Path | None,
+    file_option("Chat records for the comparison; else the YAML's, else drawn inputs."),
+]
+Records = Annotated[
+    int | None, typer.Option(help="How many records are compared. Default: 8.", min=1)
+]
+CalibrationFile = Annotated[
+    Path | None, file_option("A calibration.json of the adapter; else the one that it carries.")
+]
+ShardSize = Annotated[str | None, typer.Option(help="Largest weights file. Default: 5GB.")]
+Limit = Annotated[
+    float | None,
+    typer.Option(help="Largest accepted difference of logits in float32. Default: 0.001."),
+]
+Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, …")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", "--exist-ok", help="Replace the folder --out.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+MergeLora = Annotated[bool, typer.Option("--merge-lora/--no-merge-lora", hidden=True)]
+Safetensors = Annotated[
+    bool, typer.Option("--safe-serialization/--no-safe-serialization", hidden=True)
+]
+
+
 def merge(
-    adapters: Annotated[Path, typer.Option(help="An adapter's folder, or a run folder.")],
-    out: Annotated[Path, typer.Option("--out", "--output-dir", help="The model folder to write.")],
-    model: Annotated[
-        str | None, typer.Option(help="The base; by default what the adapter was trained on.")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(help="A YAML whose `export` section says what is not said here."),
-    ] = None,
-    dtype: Annotated[
-        StoredDtype | None,
-        typer.Option(
-            "--dtype",
-            "--torch-dtype",
-            help="Number format of the weights; keep: the base's. Default: keep.",
-        ),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Chat records for the comparison; else the YAML's, else drawn inputs."),
-    ] = None,
-    records: Annotated[
-        int | None, typer.Option(help="How many records are compared. Default: 8.", min=1)
-    ] = None,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="A calibration.json of the adapter; else the one that it carries."),
-    ] = None,
-    max_shard_size: Annotated[
-        str | None, typer.Option(help="Largest weights file. Default: 5GB.")
-    ] = None,
-    limit: Annotated[
-        float | None,
-        typer.Option(help="Largest accepted difference of logits in float32. Default: 0.001."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, …")] = "cpu",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", "--exist-ok", help="Replace the folder --out.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    merge_lora: Annotated[bool, typer.Option("--merge-lora/--no-merge-lora", hidden=True)] = True,
-    safe_serialization: Annotated[
-        bool, typer.Option("--safe-serialization/--no-safe-serialization", hidden=True)
-    ] = True,
+    adapters: Adapters,
+    out: Out,
+    model: Base = None,
+    config: Yaml = None,
+    dtype: Stored = None,
+    data: Data = None,
+    records: Records = None,
+    calibration: CalibrationFile = None,
+    max_shard_size: ShardSize = None,
+    limit: Limit = None,
+    device: Device = "cpu",
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    merge_lora: MergeLora = True,
+    safe_serialization: Safetensors = True,
 ) -> None:
     """Merge an adapter into its base, in float32, and compare the two by their logits.
 
     What is given here wins over the YAML.
     """
     from sightwright import certificate, extras, logs
-    from sightwright.canonical import dumps
 
     _refuse_what_is_not_here(merge_lora, safe_serialization)
     extras.require("peft", "serve")
@@ -83,9 +100,6 @@ def merge(
 
     console = logs.console(stderr=as_json)
     said = _Said(dtype.value if dtype else None, data, records, max_shard_size, limit)
-    settings = said if config is None else said.over(_said_by(config))
-    if records is not None and settings.data is None:
-        raise ConfigError("--records: there are no records to take", remedy="give --data")
     report = merging.merge(
         adapters,
         out,
@@ -94,8 +108,14 @@ def merge(
         device=device,
         overwrite=overwrite,
         on_parity=lambda figures: console.print(_line(figures)),
-        **settings.given(),
+        **_settings(said, config),
     )
+    _tell(report, as_json)
+
+
+def _tell(report: "MergeReport", as_json: bool) -> None:
+    from sightwright.canonical import dumps
+
     if as_json:
         typer.echo(dumps(_json(report)))
     else:
@@ -127,6 +147,18 @@ class _Said:
 
     def given(self) -> dict[str, Any]:
         return {key: value for key, value in vars(self).items() if value is not None}
+
+
+def _settings(said: _Said, config: Path | None) -> dict[str, Any]:
+    """Arguments of the merge.
+
+    Raises:
+        ConfigError: a number of records, and none to take them from.
+    """
+    settings = said if config is None else said.over(_said_by(config))
+    if said.num_records is not None and settings.data is None:
+        raise ConfigError("--records: there are no records to take", remedy="give --data")
+    return settings.given()
 
 
 def _said_by(path: Path) -> _Said:

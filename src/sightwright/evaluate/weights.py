@@ -13,8 +13,7 @@ from typing import Any
 from sightwright import certificate
 from sightwright.certificate import Calibration
 from sightwright.errors import ModelError
-
-_ADAPTER_WEIGHTS = "adapter_model.safetensors"
+from sightwright.model.checkpoints import ADAPTER_WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,10 @@ def weights_in(folder: Path) -> Weights:
         ModelError: a certificate that cannot be read, or an adapter that does not name its base.
     """
     recorded = certificate.read(folder)
-    if (folder / _ADAPTER_WEIGHTS).is_file():
+    if (folder / ADAPTER_WEIGHTS).is_file():
         if recorded is None:
             raise ModelError("the adapter has no sightwright.json", where=str(folder))
-        return Weights(recorded.base_model, file_digest(folder / _ADAPTER_WEIGHTS))
+        return Weights(recorded.base_model, file_digest(folder / ADAPTER_WEIGHTS))
     if recorded is not None and recorded.adapter_digest is not None:
         return Weights(recorded.base_model, recorded.adapter_digest)
     return Weights(str(folder), None)
@@ -60,7 +59,7 @@ def evaluated_weights(about: Mapping[str, Any]) -> Weights:
     model, adapters = str(about["model"]), about.get("adapters")
     if adapters is None:
         return weights_in(Path(model)) if Path(model).is_dir() else Weights(model, None)
-    path = Path(str(adapters)) / _ADAPTER_WEIGHTS
+    path = Path(str(adapters)) / ADAPTER_WEIGHTS
     if not path.is_file():
         raise ModelError(
             "the adapter that was evaluated is not there",

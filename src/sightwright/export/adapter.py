@@ -1,22 +1,25 @@
 """Which adapter is meant, and which base it belongs to. No torch."""
 
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from sightwright import certificate
+from sightwright import canonical, certificate
 from sightwright.certificate import Calibration, Certificate
 from sightwright.errors import ModelError
 from sightwright.evaluate.weights import Weights, file_digest, refuse_other_weights
-from sightwright.model.checkpoints import is_torn, refuse_torn
+from sightwright.model.checkpoints import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    OUTCOME,
+    is_torn,
+    recorded_best,
+    refuse_torn,
+)
 
 log = logging.getLogger(__name__)
 
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-RUN_FILE = "run.json"
 # Tuners of several adapters save each into a folder of its name; the first is called so.
 DEFAULT_ADAPTER = "default"
 
@@ -44,7 +47,7 @@ def find_adapter(folder: Path) -> FoundAdapter:
         return FoundAdapter(
             _with_weights(folder / DEFAULT_ADAPTER), f"the default adapter of {folder}"
         )
-    if (folder / RUN_FILE).is_file():
+    if (folder / OUTCOME).is_file():
         best = _with_weights(_best_checkpoint(folder))
         return FoundAdapter(best, f"{best.name}, the best checkpoint of {folder}")
     if (folder / "config.json").is_file():
@@ -55,7 +58,7 @@ def find_adapter(folder: Path) -> FoundAdapter:
         path.parent.name for path in folder.glob(f"*/{ADAPTER_CONFIG}") if not is_torn(path.parent)
     )
     raise ModelError(
-        f"no {ADAPTER_CONFIG} and no {RUN_FILE}" if folder.is_dir() else "no such folder",
+        f"no {ADAPTER_CONFIG} and no {OUTCOME}" if folder.is_dir() else "no such folder",
         where=str(folder),
         remedy=f"choose one of {', '.join(found)}" if found else "give a checkpoint of a LoRA run",
     )
@@ -70,7 +73,7 @@ def base_of(adapter: Path) -> str:
     recorded = certificate.read(adapter)
     if recorded is not None:
         return recorded.base_model
-    base = _read_object(adapter / ADAPTER_CONFIG).get("base_model_name_or_path")
+    base = read_settings(adapter).get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise ModelError(
             "the adapter does not say which base it was trained on",
@@ -117,18 +120,18 @@ def _carried(calibration: Calibration, weights: Weights, adapter: Path) -> Calib
 
 
 def _best_checkpoint(run: Path) -> Path:
-    best = _read_object(run / RUN_FILE).get("best_checkpoint")
-    if not isinstance(best, str) or not best:
+    best = recorded_best(run)
+    if best is None:
         raise ModelError(
             "the run recorded no best checkpoint",
-            where=str(run / RUN_FILE),
+            where=str(run / OUTCOME),
             remedy="give one of its checkpoint folders",
         )
-    # A run folder may have been moved since: the checkpoint still lies inside it.
-    for candidate in (run / Path(best).name, run / best, Path(best)):
-        if (candidate / ADAPTER_CONFIG).is_file():
-            return candidate
-    raise ModelError(f"the best checkpoint {best!r} holds no adapter", where=str(run / RUN_FILE))
+    if not (best / ADAPTER_CONFIG).is_file():
+        raise ModelError(
+            f"the best checkpoint {best.name!r} holds no adapter", where=str(run / OUTCOME)
+        )
+    return best
 
 
 def _with_weights(folder: Path) -> Path:
@@ -142,9 +145,15 @@ def _with_weights(folder: Path) -> Path:
     return folder
 
 
-def _read_object(path: Path) -> dict[str, Any]:
+def read_settings(adapter: Path) -> dict[str, Any]:
+    """What `adapter_config.json` says.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    path = adapter / ADAPTER_CONFIG
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = canonical.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot be read: {error}", where=str(path)) from None
     if not isinstance(value, dict):

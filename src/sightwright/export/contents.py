@@ -11,11 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from sightwright import canonical
 from sightwright.errors import ModelError
-from sightwright.export.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, DEFAULT_ADAPTER
+from sightwright.export.adapter import DEFAULT_ADAPTER, read_settings
 from sightwright.export.headers import TensorInfo, list_tensors, read_header
-from sightwright.model.checkpoints import is_torn
+from sightwright.model.checkpoints import ADAPTER_CONFIG, ADAPTER_WEIGHTS, is_torn
 
 _PREFIX = "base_model.model."
 # The factor whose shape tells an adapter's rank, and which of its two sizes that is: the first.
@@ -218,7 +217,7 @@ def read_contents(folder: Path) -> Contents:
         has_adapter_config=(folder / ADAPTER_CONFIG).is_file(),
         has_default_adapter_config=(folder / DEFAULT_ADAPTER / ADAPTER_CONFIG).is_file(),
         tensors=dict(sorted(tensors.items())),
-        config=None if place is None else _config_of(place),
+        config=None if place is None else _settings(place),
         is_whole=not is_torn(folder),
     )
 
@@ -270,17 +269,8 @@ def _adapter_folder(folder: Path) -> Path | None:
     )
 
 
-def _config_of(place: Path) -> dict[str, Any]:
-    path = place / ADAPTER_CONFIG
-    if not path.is_file():
-        return {}
-    try:
-        value = canonical.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"cannot be read: {error}", where=str(path)) from None
-    if not isinstance(value, dict):
-        raise ModelError("not a JSON object", where=str(path))
-    return cast("dict[str, Any]", value)
+def _settings(place: Path) -> dict[str, Any]:
+    return read_settings(place) if (place / ADAPTER_CONFIG).is_file() else {}
 
 
 def _differing_settings(

@@ -31,11 +31,10 @@ class CopiedFile:
     what: str
 
 
-def check_out(out: Path, *, overwrite: bool, num_bytes: int) -> None:
-    """Refuse an output folder that is in use, or a disk that is too small.
-
+def refuse_in_use(out: Path, *, overwrite: bool) -> None:
+    """
     Raises:
-        ModelError: with what is needed and what is there.
+        ModelError: `out` is there and may not be replaced.
     """
     if out.exists() and not overwrite:
         raise ModelError(
@@ -44,6 +43,13 @@ def check_out(out: Path, *, overwrite: bool, num_bytes: int) -> None:
     if out.exists() and not (out.is_dir() and (out / "config.json").is_file()):
         # Overwriting removes the old folder whole: never one that is no model.
         raise ModelError("is no model folder, and is not overwritten", where=str(out))
+
+
+def require_space(out: Path, num_bytes: int) -> None:
+    """
+    Raises:
+        ModelError: a disk that is too small, with what is needed and what is there.
+    """
     parent = out.absolute().parent
     while not parent.exists():
         parent = parent.parent

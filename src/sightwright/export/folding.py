@@ -8,14 +8,12 @@ layout that the base's files use (experts lie transposed there).
 from __future__ import annotations
 
 import logging
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sightwright.errors import ModelError
-from sightwright.export.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from sightwright.model.checkpoints import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
@@ -42,8 +40,7 @@ def with_adapter(model: PreTrainedModel, adapter: Path) -> PeftModel:
     from sightwright.model.adapters import load_adapter
 
     _refuse_unmergeable(PeftConfig.from_pretrained(str(adapter)), adapter / ADAPTER_CONFIG)
-    with _without_advice_on_ties():
-        adapted = load_adapter(model, adapter)
+    adapted = load_adapter(model, adapter)
     _check_nothing_left_over(adapted, adapter)
     return adapted.float().eval()
 
@@ -84,17 +81,20 @@ def _check_nothing_left_over(model: PeftModel, adapter: Path) -> None:
 
 
 def fold(model: PeftModel) -> PreTrainedModel:
-    """Add the adapter to the weights, in place; afterwards `is_tied` says whether head and
+    """Add the adapter to the weights, in place; the config says afterwards whether head and
     embedding are still one tensor.
 
     Raises:
         ModelError: the sum holds NaN or infinity.
     """
+    from sightwright.model.adapter_kinds import quiet_peft
+    from sightwright.model.tied_head import give_the_head_its_own, is_tied
+
     tied = is_tied(model)
     if tied:
-        _give_the_head_its_own(cast("PreTrainedModel", model.get_base_model()))
+        give_the_head_its_own(model)
     try:
-        with _without_advice_on_ties():
+        with quiet_peft():
             merged = cast("PreTrainedModel", model.merge_and_unload(safe_merge=True))
     except ValueError as error:
         # PEFT's own check: the sum holds NaN or infinity.
@@ -102,45 +102,6 @@ def fold(model: PeftModel) -> PreTrainedModel:
     if tied:
         _say_tied(merged, tied=_is_one_tensor(merged))
     return merged
-
-
-def is_tied(model: PreTrainedModel | PeftModel) -> bool:
-    return bool(cast("Any", model.config).tie_word_embeddings)
-
-
-@contextmanager
-def _without_advice_on_ties() -> Iterator[None]:
-    """What PEFT advises where head and embedding are one tensor is done here."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*embeddings are no longer tied")
-        warnings.filterwarnings("ignore", ".*tie_word_embeddings")
-        yield
-
-
-def _give_the_head_its_own(model: PreTrainedModel) -> None:
-    """A copy of the shared weights for the head, where an adapter sits on it or on the embedding.
-
-    Folded into one shared tensor, the adapter of the one would change the other too.
-    """
-    from peft.tuners.tuners_utils import BaseTunerLayer
-    from peft.utils.other import AuxiliaryTrainingWrapper
-    from torch import nn
-
-    ends = [model.get_input_embeddings(), model.get_output_embeddings()]
-    if not any(isinstance(end, (BaseTunerLayer, AuxiliaryTrainingWrapper)) for end in ends):
-        return
-    embedding, head = (_innermost(cast("nn.Module", end)) for end in ends)
-    if head.weight is embedding.weight:
-        head.weight = nn.Parameter(cast("Tensor", head.weight).detach().clone())
-
-
-def _innermost(module: Any) -> Any:
-    """The module of the base, whatever PEFT has put around it."""
-    while True:
-        inner = getattr(module, "original_module", None) or getattr(module, "base_layer", None)
-        if inner is None:
-            return module
-        module = inner
 
 
 def _is_one_tensor(model: PreTrainedModel) -> bool:

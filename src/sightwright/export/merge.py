@@ -89,33 +89,13 @@ def merge(
     started = time.monotonic()
     shard_bytes = weights.parse_size(max_shard_size)
     plan = _plan(find_adapter(adapter).folder, base, dtype, shard_bytes, calibration)
-    files.check_out(out, overwrite=overwrite, num_bytes=plan.num_bytes)
+    files.refuse_in_use(out, overwrite=overwrite)
+    files.require_space(out, plan.num_bytes)
     cases = parity.record_cases(data, num_records, plan.identity.task) if data else None
     inputs = data.name if data else "drawn noise"
     ruler = _ruler(plan, cases, inputs, device, limit, on_parity)
     done = _sum(plan, ruler)
-    plan = plan.with_head_of(done)
-    with files.new_folder(out) as folder:
-        changed = _write_weights(plan, done.merged, folder)
-        done.merged.clear()
-        copied = _copy_files(plan, folder)
-        as_written = ruler.judge(
-            done.adapted, ruler.load(folder), "adapter and merged folder", plan.dtype_written
-        )
-        figures = (done.parity, as_written)
-        certificate.write(folder, replace(plan.identity, parity=figures))
-    return MergeReport(
-        out=out,
-        base=plan.base,
-        adapter=plan.adapter,
-        changed=tuple(changed),
-        num_tensors=len(plan.expected),
-        num_bytes=plan.num_bytes,
-        num_shards=len(plan.shards),
-        files=(*copied, CopiedFile(certificate.FILE_NAME, "written")),
-        parity=figures,
-        seconds=time.monotonic() - started,
-    )
+    return _written(plan.with_head_of(done), done, ruler, out, started)
 
 
 @dataclass(frozen=True)
@@ -264,15 +244,17 @@ class _Sum:
 
 
 def _sum(plan: _Plan, ruler: _Ruler) -> _Sum:
+    from sightwright.model.tied_head import is_tied
+
     model = folding.with_adapter(ruler.load(plan.base), plan.adapter)
-    was_tied = folding.is_tied(model)
+    was_tied = is_tied(model)
     logits = ruler.logits(cast("PreTrainedModel", model))
     sum_model = folding.fold(model)
     figures = ruler.judge(logits, sum_model, "adapter and merged sum", "float32")
     merged = folding.disk_tensors(sum_model, plan.in_base)
     tied_to = cast("dict[str, str]", sum_model.all_tied_weights_keys)
     new_heads = {name: tied_to[name] for name in merged.keys() - plan.in_base.keys()}
-    unties = was_tied and not folding.is_tied(sum_model)
+    unties = was_tied and not is_tied(sum_model)
     return _Sum(logits, merged, new_heads, unties, figures)
 
 
@@ -285,6 +267,32 @@ def _refuse_quantised(base: Path) -> None:
             remedy="merge into the unquantised model it was made from, with --model; an adapter "
             "of a qlora run fits it",
         )
+
+
+def _written(plan: _Plan, done: _Sum, ruler: _Ruler, out: Path, started: float) -> MergeReport:
+    # A head of its own takes room that nobody could know of before the sum.
+    files.require_space(out, plan.num_bytes)
+    with files.new_folder(out) as folder:
+        changed = _write_weights(plan, done.merged, folder)
+        done.merged.clear()
+        copied = _copy_files(plan, folder)
+        as_written = ruler.judge(
+            done.adapted, ruler.load(folder), "adapter and merged folder", plan.dtype_written
+        )
+        figures = (done.parity, as_written)
+        certificate.write(folder, replace(plan.identity, parity=figures))
+    return MergeReport(
+        out=out,
+        base=plan.base,
+        adapter=plan.adapter,
+        changed=tuple(changed),
+        num_tensors=len(plan.expected),
+        num_bytes=plan.num_bytes,
+        num_shards=len(plan.shards),
+        files=(*copied, CopiedFile(certificate.FILE_NAME, "written")),
+        parity=figures,
+        seconds=time.monotonic() - started,
+    )
 
 
 def _write_weights(plan: _Plan, merged: dict[str, Tensor], folder: Path) -> list[str]:

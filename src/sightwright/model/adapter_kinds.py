@@ -218,10 +218,12 @@ def _kind(config: PeftConfig) -> str:
 @contextmanager
 def quiet_peft() -> Iterator[None]:
     """Without warnings of PEFT that tell nothing: one of transformers 5.23, meant for peft 0.21
-    (November 2026), and that BOFT's CUDA extension, which one factor does not need, is missing."""
+    (November 2026); that BOFT's CUDA extension, which one factor does not need, is missing; and its
+    advice on tied heads, which `tied_head` and a merge follow."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
         warnings.filterwarnings("ignore", "Failed to load the CUDA extension", UserWarning)
         warnings.filterwarnings("ignore", "Setting boft_n_butterfly_factor to 1", UserWarning)
         warnings.filterwarnings("ignore", "The following rank_pattern keys", RuntimeWarning)
+        warnings.filterwarnings("ignore", ".*tie_word_embeddings", UserWarning)
         yield

@@ -29,6 +29,7 @@ from sightwright.model.resume import (
     targets_of_both,
 )
 from sightwright.model.saved_adapter import SavedAdapter, is_adapter
+from sightwright.model.tied_head import refuse_rewritten
 
 if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
@@ -133,6 +134,7 @@ def _with_adapter(model: PreTrainedModel, tuner: Tuner, found: SavedAdapter | No
         )
     else:
         targets = targets_of_both(model, tuner, found)
+    refuse_rewritten(model, tuner, targets.adapted)
     config = peft_config(model, tuner, targets)
     if found is not None:
         require_same_adapter(found, config)

@@ -16,6 +16,8 @@ from torch.nn.functional import cross_entropy, linear
 from torch.utils.checkpoint import checkpoint
 from transformers.utils.generic import ModelOutput
 
+from sightwright.model.shards import is_shard
+
 # Logits of a chunk: 2**26 fp32 numbers are 256 MB, and 441 rows of Qwen3's vocabulary.
 _CHUNK = 2**26
 
@@ -63,7 +65,7 @@ def is_plain(head: nn.Module) -> bool:
     return (
         type(head) is nn.Linear
         and head.bias is None
-        and not hasattr(head.weight, "ds_id")
+        and not is_shard(head.weight)
         and not head._forward_pre_hooks
         and not head._forward_hooks
     )

@@ -33,9 +33,11 @@ def attend_by_document(model: PreTrainedModel) -> None:
     """Give the language model and the ViT this attention.
 
     Nothing happens to a model that runs another implementation than SDPA: flash-attn keeps to the
-    boundaries by itself, and eager is the reference.
+    boundaries by itself, and eager is the reference. Nor to one with dropout inside its attention,
+    which is not computed here.
     """
-    if model.config.get_text_config()._attn_implementation != "sdpa":
+    text = model.config.get_text_config()
+    if text._attn_implementation != "sdpa" or text.attention_dropout:
         return
     AttentionInterface.register(DOCUMENTS, stretches_attention_forward)
     AttentionMaskInterface.register(DOCUMENTS, documents_mask)

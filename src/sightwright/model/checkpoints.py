@@ -14,7 +14,9 @@ from sightwright.errors import ModelError
 MARKER = "complete.json"
 _PREFIX = "checkpoint-"
 _OF_A_RUN = "resolved.yaml"
-_OUTCOME = "run.json"
+OUTCOME = "run.json"
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 def is_complete(folder: Path) -> bool:
@@ -48,11 +50,28 @@ def latest_complete(run_folder: Path) -> Path | None:
 def best_of_run(folder: Path) -> Path:
     """The checkpoint that the outcome of a finished run calls the best; `folder` itself where it is
     no such run's."""
-    outcome = folder / _OUTCOME
-    if not outcome.is_file():
-        return folder
-    best = canonical.loads(outcome.read_text(encoding="utf-8")).get("best_checkpoint")
-    return folder if best is None else folder / str(best)
+    recorded = recorded_best(folder) if (folder / OUTCOME).is_file() else None
+    return recorded or folder
+
+
+def recorded_best(run: Path) -> Path | None:
+    """Where the checkpoint lies that the outcome of a run calls the best; None where it calls none
+    so.
+
+    Raises:
+        ModelError: no outcome that can be read.
+    """
+    path = run / OUTCOME
+    try:
+        outcome = canonical.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot be read: {error}", where=str(path)) from None
+    best = outcome.get("best_checkpoint") if isinstance(outcome, dict) else None
+    if not isinstance(best, str) or not best:
+        return None
+    # A run folder may have been moved since: the checkpoint still lies inside it.
+    places = (run / Path(best).name, run / best, Path(best))
+    return next((place for place in places if place.is_dir()), places[0])
 
 
 def is_torn(folder: Path) -> bool:

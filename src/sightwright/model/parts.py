@@ -98,8 +98,8 @@ def linear_targets(model: nn.Module, tuner: Tuner) -> list[str]:
     `modules_to_save` learn in full and get no adapter.
 
     Raises:
-        ModelError: a name or pattern that matches nothing (nearest names given), names that match
-            frozen parts alone, or an adapter on an embedding shared with the head.
+        ModelError: a name or pattern that matches nothing (nearest names given), or names that
+            match frozen parts alone.
     """
     adaptable = adaptable_modules(model, tuner)
     if tuner.target_regex is not None:
@@ -107,9 +107,7 @@ def linear_targets(model: nn.Module, tuner: Tuner) -> list[str]:
     else:
         chosen = _by_names(model, tuner, adaptable)
     saved = tuple(f"{name}." for name in saved_modules(model, tuner))
-    names = [n for n in adaptable if n in chosen and not f"{n}.".startswith(saved)]
-    _refuse_tied(model, names, "target_modules")
-    return names
+    return [n for n in adaptable if n in chosen and not f"{n}.".startswith(saved)]
 
 
 def adaptable_modules(model: nn.Module, tuner: Tuner) -> dict[str, nn.Module]:
@@ -136,7 +134,6 @@ def saved_modules(model: nn.Module, tuner: Tuner) -> list[str]:
             is_list = isinstance(modules[name], nn.ModuleList)
             members = [f"{name}.{child}" for child, _ in children] if is_list else [name]
             found |= dict.fromkeys(members)
-    _refuse_tied(model, list(found), "modules_to_save")
     return list(found)
 
 
@@ -226,15 +223,3 @@ def nearest(wanted: str, names: Iterable[str], count: int = 4) -> list[str]:
     depth = wanted.count(".") + 1
     endings = {".".join(name.split(".")[-depth:]) for name in names}
     return difflib.get_close_matches(wanted, sorted(endings), n=count, cutoff=0.5)
-
-
-def _refuse_tied(model: nn.Module, names: Sequence[str], key: str) -> None:
-    shared = [name for name in names if part_of(name) in ("embeddings", "lm_head")]
-    tied = bool(getattr(getattr(model, "config", None), "tie_word_embeddings", False))
-    if shared and tied:
-        raise ModelError(
-            f"{', '.join(shared)}: head and embedding of this model are one tensor, which would "
-            "have to become two",
-            where=f"tuner.{key}",
-            remedy="leave it out",
-        )

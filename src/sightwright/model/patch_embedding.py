@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from sightwright.model.shards import is_shard
+
 QWEN_MEAN = QWEN_STD = (0.5, 0.5, 0.5)
 
 
@@ -83,8 +85,8 @@ def take_uint8_patches(
 
 
 def _is_plain(module: nn.Module) -> bool:
-    """Its weight is here, whole, and all that it computes with (DeepSpeed shards by `ds_id`)."""
-    return type(module) is nn.Conv3d and not hasattr(module.weight, "ds_id")
+    """Its weight is here, whole, and all that it computes with."""
+    return type(module) is nn.Conv3d and not is_shard(module.weight)
 
 
 def _dtype(module: nn.Module) -> torch.dtype:

@@ -20,11 +20,12 @@ import torch
 import transformers
 from peft import PeftModel
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from sightwright.model.answer_head import score_answers
 from sightwright.model.attention import attends_by_document, boundaries
 from sightwright.model.patch_embedding import LinearPatchEmbed, take_uint8_patches
+from sightwright.model.shards import is_shard
+from sightwright.model.tied_head import learns_apart
 
 
 def _scores_answers(stock: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,11 +43,24 @@ def _scores_answers(stock: Callable[..., Any]) -> Callable[..., Any]:
     return forward
 
 
+def _ties_what_learns_as_one(stock: Callable[..., None]) -> Callable[..., None]:
+    """`stock`, but for a head and an embedding that PEFT made learn apart: tied again (Trainer and
+    accelerate do so when they load and shard), the head would be the embedding's copy."""
+
+    @functools.wraps(stock)
+    def tie_weights(self: Any, *args: Any, **kwargs: Any) -> None:
+        if not learns_apart(self):
+            stock(self, *args, **kwargs)
+
+    return tie_weights
+
+
 class Qwen3VLForConditionalGeneration(transformers.Qwen3VLForConditionalGeneration):
     """The dense models."""
 
     accepts_loss_kwargs = True
     forward = _scores_answers(transformers.Qwen3VLForConditionalGeneration.forward)
+    tie_weights = _ties_what_learns_as_one(transformers.Qwen3VLForConditionalGeneration.tie_weights)
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -58,6 +72,9 @@ class Qwen3VLMoeForConditionalGeneration(transformers.Qwen3VLMoeForConditionalGe
 
     accepts_loss_kwargs = True
     forward = _scores_answers(transformers.Qwen3VLMoeForConditionalGeneration.forward)
+    tie_weights = _ties_what_learns_as_one(
+        transformers.Qwen3VLMoeForConditionalGeneration.tie_weights
+    )
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -161,8 +178,5 @@ def _beside_other_ranks(model: Any, hidden: Tensor) -> Tensor:
 def _takes_part(visual: nn.Module) -> bool:
     learns = visual.training and torch.is_grad_enabled()
     return any(
-        isinstance(parameter, DTensor)
-        or hasattr(parameter, "ds_id")
-        or (learns and parameter.requires_grad)
-        for parameter in visual.parameters()
+        is_shard(weight) or (learns and weight.requires_grad) for weight in visual.parameters()
     )

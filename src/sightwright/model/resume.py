@@ -67,12 +67,14 @@ def targets_of_both(model: nn.Module, tuner: Tuner, found: SavedAdapter) -> Targ
     """What the YAML names, and what the checkpoint has an adapter for.
 
     Raises:
-        ModelError: as `linear_targets`; or modules that this model does not have.
+        ModelError: as `linear_targets`; or modules that this model does not have, or that would
+            get both an adapter and a copy.
     """
     there = tuner.model_copy(update={"modules_to_save": found.saved_modules})
     saved = list(dict.fromkeys(saved_modules(model, tuner) + saved_modules(model, there)))
     names = found.adapted_modules()
     _check_known(model, names, found.folder)
+    _refuse_both(names, saved, found.folder)
     # Adapters of parameters sit on modules (MoE experts) that are no targets themselves.
     adaptable = adaptable_modules(model, tuner)
     fresh = linear_targets(model, tuner.model_copy(update={"modules_to_save": tuple(saved)}))
@@ -118,4 +120,15 @@ def _check_known(model: nn.Module, names: Sequence[str], folder: Path) -> None:
             f"an adapter for modules that this model does not have: {', '.join(unknown[:5])}",
             where=str(folder),
             remedy="resume from a checkpoint of the same base model",
+        )
+
+
+def _refuse_both(adapted: Sequence[str], saved: Sequence[str], folder: Path) -> None:
+    inside = tuple(f"{name}." for name in saved)
+    if both := [name for name in adapted if f"{name}.".startswith(inside)]:
+        raise ModelError(
+            f"an adapter on what modules_to_save shall train in full: {', '.join(both[:5])}",
+            where=str(folder),
+            remedy="merge it first (sightwright merge) and give the merged folder as model.model, "
+            "or leave these out of modules_to_save",
         )

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from sightwright.errors import ModelError
-from sightwright.model.checkpoints import refuse_torn
+from sightwright.model.checkpoints import ADAPTER_CONFIG, ADAPTER_WEIGHTS, refuse_torn
 from sightwright.model.parts import is_adapter_tensor, without_adapter
 
 if TYPE_CHECKING:
     from peft import PeftConfig
 
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
 
 
