@@ -3,20 +3,24 @@ token, the same gradients of every part, no sample that sees another."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import transformers
+from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from data.conversations_of import conversation, samples
 from model.tiny_moe import tiny_moe, write_tiny_moe
 from sightwright.chat import ChatTokenizer
+from sightwright.config.sections.tuner import Tuner
 from sightwright.data.collate import Batch, Collator, Layout, model_inputs
 from sightwright.data.dataset import Sample
 from sightwright.data.encode import Encoder
 from sightwright.data.pixels import to_pixel_values
+from sightwright.model.adapters import prepare_model
 from sightwright.model.attention import attend_by_document
 from sightwright.model.load import load_model
 from sightwright.vision import VisionSpec
@@ -137,6 +141,60 @@ def test_loss_and_gradients_are_those_of_transformers(
         if ("visual" not in part or any(sample.patches for sample in chosen))
         and (part != "lm_head" or not model.config.tie_word_embeddings)
     ]
+
+
+# A head and an embedding that are one tensor in the base, and learn apart.
+APART: dict[str, dict[str, Any]] = {
+    "embedding": {"target_modules": ("all-embedding",)},
+    "head": {"target_modules": ("lm_head", "q_proj")},
+    "each its own": {"target_modules": ("all-embedding", "lm_head")},
+    "embedding by dora": {"target_modules": ("all-embedding",), "use_dora": True},
+    "embedding in full": {"modules_to_save": ("embed_tokens",)},
+    "head in full": {"modules_to_save": ("lm_head",)},
+    "both in full": {"modules_to_save": ("lm_head", "embed_tokens")},
+}
+
+
+def plain_peft(folder: Path, learning: dict[str, Any]) -> PeftModel:
+    """PEFT by itself on transformers' own class, with weights in the adapter as training has."""
+    names = ["embed_tokens" if n == "all-embedding" else n for n in learning["target_modules"]]
+    config = LoraConfig(
+        r=4, lora_alpha=8, target_modules=names, use_dora=learning.get("use_dora", False),
+        modules_to_save=list(learning["modules_to_save"]) or None,
+    )  # fmt: skip
+    model = get_peft_model(stock(folder), config)
+    generator = torch.manual_seed(0)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.05 * torch.randn(parameter.shape, generator=generator)
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:.*tie_word_embeddings:UserWarning")
+# PEFT asks by a name that transformers 5.24 has renamed.
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+@pytest.mark.parametrize("kind", APART)
+def test_a_tied_head_that_learns_apart_is_plain_peft_on_the_stock_class(
+    kind: str, tiny_folder: Path, tmp_path: Path, encoder: Encoder, draw: Draw,
+    tokenizer: ChatTokenizer, spec: VisionSpec,
+) -> None:  # fmt: skip
+    talks = [conversation([draw("a.png", 64, 96)], '{"total":"12.50"}'), conversation([], "hello")]
+    chosen = samples(tmp_path, encoder, talks)
+    learning = {"target_modules": ("q_proj",), "modules_to_save": (), **APART[kind]}
+    reference = plain_peft(tiny_folder, learning)
+    padded = Collator("padded", tokenizer.end_of_text, spec)(chosen)
+    expected = reference_losses(reference, padded, spec)
+    wanted = gradients(reference, expected.sum())
+    model = prepare_model(
+        ours(tiny_folder), Tuner(lora_rank=4, lora_alpha=8, lora_dropout=0.0, **learning)
+    )
+    model.load_state_dict(reference.state_dict())
+    for layout in ("padding_free", "padded"):
+        batch = Collator(layout, tokenizer.end_of_text, spec)(chosen)
+        output = model(**model_inputs(batch))
+        assert output.total.item() == pytest.approx(expected.sum().item(), rel=1e-6)
+        torch.testing.assert_close(output.token_losses, expected.detach(), rtol=1e-5, atol=1e-5)
+        assert_same_gradients(gradients(model, output.total), wanted)
 
 
 def test_each_sample_alone_gives_its_part_of_the_batch(

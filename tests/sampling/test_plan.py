@@ -68,10 +68,10 @@ def test_the_last_smaller_batch_may_be_left_out() -> None:
 
 
 def test_a_run_goes_on_where_it_is_told_to() -> None:
-    whole = [share.records for share in plan().shares(0, 0, 1)]
-    assert [share.records for share in plan().shares(4, 0, 1)] == whole[7:]
+    whole = list(plan().picks(0, 0, 1))
+    assert list(plan().picks(4, 0, 1)) == whole[7:]
     assert len(whole) == 15
-    assert list(plan().shares(9, 0, 1)) == []
+    assert list(plan().picks(9, 0, 1)) == []
 
 
 @pytest.mark.parametrize("world_size", [2, 3, 4, 7])
@@ -121,7 +121,8 @@ def test_a_step_alone_is_shared() -> None:
 def test_a_pick_says_where_in_the_run_its_record_is_learnt() -> None:
     plan = BatchPlan(num_records=3, batch_size=2, batches_per_step=1, seed=5, num_steps=4)
     picks = [pick for batch in plan.picks(0, 0, 1) for pick in batch]
-    records = [record for share in plan.shares(0, 0, 1) for record in share.records]
+    steps = [plan.step(index).batches for index in range(4)]
+    records = [record for (batch,) in steps for record in batch]
     assert [pick.index for pick in picks] == records
     # Two steps an epoch: of two records, and of one.
     assert [(p.epoch, p.step, p.progress) for p in picks] == [

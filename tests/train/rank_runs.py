@@ -8,7 +8,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from torch.distributed import TCPStore
-from whole_runs import Kill, context, train_until
+from whole_runs import Kill, train_until
+
+from forking import context
 
 NUM_RANKS = 2
 _SECONDS = 200
@@ -23,8 +25,7 @@ def in_ranks(
 ) -> list[int]:
     """Train on two processes; their exit codes. As under torchrun, where one dies the others are
     ended."""
-    # The processes meet here, as they meet at torchrun: no port is free for a moment only.
-    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    store = meeting_place()
     ranks = [
         _start(config, kill if rank == killed_rank else None, rank, store.port, environment or {})
         for rank in range(NUM_RANKS)
@@ -42,10 +43,14 @@ def in_ranks(
     return [rank.exitcode or 0 for rank in ranks]
 
 
-def _start(
-    config: Path, kill: Kill | None, rank: int, port: int, environment: Mapping[str, str]
-) -> BaseProcess:
-    variables = {
+def meeting_place() -> TCPStore:
+    """Where processes meet, as at torchrun: its port is taken all the time."""
+    return TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+
+
+def variables_of(rank: int, port: int) -> dict[str, str]:
+    """What torchrun tells a process."""
+    return {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(NUM_RANKS),
@@ -55,8 +60,13 @@ def _start(
         "TORCHELASTIC_USE_AGENT_STORE": "True",
         "TORCHELASTIC_RESTART_COUNT": "0",
         "OMP_NUM_THREADS": "1",
-        **environment,
     }
+
+
+def _start(
+    config: Path, kill: Kill | None, rank: int, port: int, environment: Mapping[str, str]
+) -> BaseProcess:
+    variables = {**variables_of(rank, port), **environment}
     process = context().Process(target=rank_until, args=(config, kill, variables))
     process.start()
     return process

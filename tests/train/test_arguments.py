@@ -8,7 +8,7 @@ from transformers import TrainingArguments
 from sightwright.config.load import load_text
 from sightwright.config.sections.task import TaskType
 from sightwright.errors import ConfigError
-from sightwright.train.arguments import trainer_arguments
+from sightwright.train.arguments import as_installed, trainer_arguments
 from sightwright.train.precision import Precision
 from sightwright.train.preconditions import require_best_metric
 
@@ -53,3 +53,13 @@ def test_a_score_that_evaluation_does_not_give_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="gives no fact_f1") as error:
         require_best_metric(args, {"eval_loss": 1.0, "eval_summary_exact": 0.5})
     assert error.value.remedy == "name one of loss, summary_exact"
+
+
+def test_an_older_transformers_is_told_by_its_own_names() -> None:
+    told = {"activation_checkpointing": True, "seed": 3}
+    assert as_installed(told, {"activation_checkpointing", "seed"}) == told
+    older = as_installed(told, {"gradient_checkpointing", "seed"})
+    assert older == {"gradient_checkpointing": True, "seed": 3}
+    with pytest.raises(ConfigError, match="does not know it") as error:
+        as_installed(told, {"gradient_checkpointing"})
+    assert error.value.where == "training.seed"

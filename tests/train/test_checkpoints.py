@@ -192,15 +192,32 @@ def test_weights_alone_are_no_place_to_go_on_from(tmp_path: Path) -> None:
 
 def test_sums_come_back_to_the_last_digit(tmp_path: Path) -> None:
     sums = progress.Sums(0.1 + 0.2, 4, 1e-17, {"bbu": [0.1 + 0.2, 9.0, 5.0]})
-    progress.write_sums(tmp_path, 1, sums)
-    assert progress.read_sums(tmp_path, 1) == sums
-    assert progress.read_sums(tmp_path, 0) is None
+    assert progress.read_sums(tmp_path, 0, 3) is None
+    for rank, each in enumerate((replace(sums, loss=0.1), sums, replace(sums, loss=0.7))):
+        progress.write_sums(tmp_path, rank, each)
+    assert progress.read_sums(tmp_path, 1, 3) == sums
+
+
+def test_sums_of_other_ranks_are_taken_over(tmp_path: Path) -> None:
+    """Three processes wrote them, whose mean loss is 4; two, or four, go on."""
+    for rank, loss in enumerate((3.0, 4.0, 5.0)):
+        sums = progress.Sums(loss, 7, 2.5, {"bbu": [loss, 1.0]}, {"images": 10 * (rank + 1)})
+        progress.write_sums(tmp_path, rank, sums)
+    for world_size in (1, 2, 4):
+        found = [progress.read_sums(tmp_path, rank, world_size) for rank in range(world_size)]
+        given = [each for each in found if each is not None]
+        assert sum(each.loss for each in given) / world_size == pytest.approx(4.0)
+        assert {(each.logged_step, each.run_loss) for each in given} == {(7, 2.5)}
+        assert len(given) == world_size
+        tables = [each.answers["bbu"] for each in given if each.answers]
+        assert [sum(column) for column in zip(*tables, strict=True)] == [12.0, 3.0]
+        assert sum(each.changes.get("images", 0) for each in given) == 60
 
 
 def test_a_checkpoint_from_before_data_sets_were_told_apart_is_read(tmp_path: Path) -> None:
     older = {"loss": 1.0, "logged_step": 4, "run_loss": 2.0, "correct": 5, "answer_tokens": 9}
     canonical.write_json(tmp_path / "sums-0.json", older)
-    assert progress.read_sums(tmp_path, 0) == progress.Sums(1.0, 4, 2.0)
+    assert progress.read_sums(tmp_path, 0, 1) == progress.Sums(1.0, 4, 2.0)
 
 
 def test_changed_handling_of_the_records_is_named(tmp_path: Path) -> None:

@@ -110,8 +110,9 @@ def test_samples_attend_to_themselves_alone() -> None:
         Tuner(train_type="full", freeze_vit=False, freeze_aligner=False),
         Tuner(train_type="full"),
         Tuner(lora_rank=1, lora_dropout=0.0),
+        Tuner(target_regex="^$", modules_to_save=("embed_tokens",)),
     ],
-    ids=["all in full", "llm in full", "lora"],
+    ids=["all in full", "llm in full", "lora", "the embedding in full, not its tied head"],
 )
 def test_a_step_of_the_tiny_model_against_torchs_counter(
     make_trainer: MakeTrainer, tuner: Tuner
@@ -137,6 +138,10 @@ def test_the_rate_of_a_device() -> None:
     assert peak_of("NVIDIA H100 80GB HBM3") == 989e12
     assert peak_of("NVIDIA L40S") == 362e12
     assert peak_of("NVIDIA L4") == 121e12
+    assert peak_of("NVIDIA A100-SXM4-80GB") == 312e12
+    assert peak_of("NVIDIA GH200 480GB") == 989e12
+    assert peak_of("NVIDIA RTX A4000") is None
+    assert peak_of("NVIDIA RTX A1000") is None
     assert peak_of("GeForce GTX 1080") is None
     assert peak_rate(torch.device("cpu"), half=True) is None
 

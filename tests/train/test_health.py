@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from sightwright.config.sections.tuner import Tuner
 from sightwright.data.dataset import Lengths
 from sightwright.errors import ModelError
 from sightwright.model.adapters import prepare_model
+from sightwright.model.load import load_model
 from sightwright.model.parts_table import parts_table
 from sightwright.train.health import (
     GradientCheck,
@@ -47,6 +50,39 @@ def test_the_table_says_which_adapters_must_be_merged(base_model: PreTrainedMode
     model = prepare_model(base_model, Tuner(lora_rank=4, freeze_aligner=False))
     found = {check.name: check.finding for check in checks(FACTS, model)}
     assert found["serving"].startswith("only merged into its base: an adapter on aligner")
+
+
+def test_what_stage_one_trained_in_full_is_told_in_stage_two(
+    base_model: PreTrainedModel, tiny_folder: Path, tmp_path: Path
+) -> None:
+    aligner = Tuner(
+        lora_rank=4, freeze_llm=True, target_regex="^$", modules_to_save=("visual.merger",)
+    )
+    prepare_model(base_model, aligner).save_pretrained(tmp_path)
+    base = load_model(tiny_folder, "float32", device="cpu")
+    model = prepare_model(base, FACTS.tuner, resume_from=tmp_path)
+    found = {check.name: check.finding for check in checks(FACTS, model)}
+    assert found["serving"].startswith("only merged into its base: modules_to_save: aligner")
+    assert found["what learns"].endswith("; in full: aligner")
+
+
+@pytest.mark.parametrize(
+    ("learning", "told"),
+    [
+        ({"target_modules": ("all-embedding",)}, True),
+        ({"modules_to_save": ("lm_head",)}, True),
+        ({}, False),
+    ],
+)
+def test_what_becomes_of_a_tied_head_is_told(
+    base_model: PreTrainedModel, learning: dict[str, Any], told: bool
+) -> None:
+    words = base_model.get_input_embeddings().weight
+    model = prepare_model(base_model, Tuner(lora_rank=4, **learning))
+    notes = [check.finding for check in checks(FACTS, model) if check.name == "note"]
+    assert notes[0] == "a note" and len(notes) == 1 + told
+    if told:
+        assert f"{words.numel() * 4 / 1e6:,.1f} MB more" in notes[1]
 
 
 def test_a_dropped_record_is_not_fine(base_model: PreTrainedModel) -> None:

@@ -113,4 +113,4 @@ def test_a_summary_run_is_marked_by_its_facts(write_run: WriteRun, photographs: 
     parts["task"]["type"] = "summary"
     parts["training"]["max_steps"] = 1
     result = train(write_run(**parts, **SHORT))
-    assert 0 <= result.metrics["eval/fact_f1"] <= 1
+    assert 0 <= result.metrics["eval/fact_f1"] == result.metrics["eval/bbu_fact_f1"] <= 1

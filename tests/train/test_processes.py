@@ -47,6 +47,10 @@ TUNERS["dora"] = TUNERS["lora"] | {
 TUNERS["experts"] = TUNERS["lora"] | {
     "target_parameters": ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"],
 }
+# Of the tied head and embedding, each by itself.
+TUNERS["ends"] = TUNERS["lora"] | {"target_modules": ["all-embedding", "lm_head"]}
+TUNERS["embedding in full"] = TUNERS["lora"] | {"modules_to_save": ["embed_tokens"]}
+TUNERS["head in full"] = TUNERS["lora"] | {"modules_to_save": ["lm_head"]}
 # Whole weights learn at a rate for each part, so that the optimiser has several groups.
 RATES: dict[str, dict[str, Any]] = {
     **{tuner: {"learning_rate": 2e-3} for tuner in TUNERS},
@@ -117,7 +121,7 @@ def write(data: Path, bases: Callable[[str], str], tmp_path_factory: pytest.Temp
             model={"model": bases(tuner)},
             tuner=TUNERS[tuner],
             eval={"max_records": 3},
-            task={"max_output_tokens": 8},
+            task={"max_output_tokens": 4},
             data={"dataloader_num_workers": 0, **data_section},
             training={**training, **KINDS[kind].get("training", {})},
             **{name: each for name, each in KINDS[kind].items() if name != "training"},

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from photograph_runs import mixture, write_photographs
-from rank_runs import KILLED, in_ranks
+from rank_runs import KILLED, NUM_RANKS, in_ranks
 from whole_runs import Kill, WriteRun, checkpoints_of, log_of
 
 from sightwright.errors import ConfigError
@@ -74,7 +74,7 @@ def test_two_processes_go_on_as_if_none_had_been_killed(
     assert checkpoints_of(runs[0]) == checkpoints_of(runs[1])
     for name in checkpoints_of(runs[0]):
         assert weights_of(runs[0] / name) == weights_of(runs[1] / name)
-        for rank in range(2):
+        for rank in range(NUM_RANKS):
             assert sums_of(runs[0] / name, rank) == sums_of(runs[1] / name, rank)
 
 
@@ -84,7 +84,7 @@ def weights_of(checkpoint: Path) -> bytes:
 
 
 def sums_of(checkpoint: Path, rank: int) -> progress.Sums:
-    sums = progress.read_sums(checkpoint, rank)
+    sums = progress.read_sums(checkpoint, rank, NUM_RANKS)
     assert sums is not None
     return sums
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 import torch
+from transformers import TrainerControl, TrainerState
 
 from sightwright.data.collate import Batch
 from sightwright.data.dataset import RecordDataset, Sample
@@ -147,6 +148,32 @@ def test_tokens_are_counted_without_padding(make_trainer: MakeTrainer) -> None:
     assert seconds["padding_free"] == seconds["padded"]
     lengths = [trainer.train_dataset.encode(i).length for i in range(len(ANSWERS))]
     assert seconds["padded"][0] == sum(lengths)
+
+
+def test_input_tokens_are_counted_with_or_without_padding(make_trainer: MakeTrainer) -> None:
+    seen: dict[str, list[float]] = {}
+    for kind in ("all", "non_padding"):
+        trainer = make_trainer(
+            ANSWERS, layout="padded", per_device_train_batch_size=3, max_steps=4, logging_steps=2,
+            include_num_input_tokens_seen=kind,
+        )  # fmt: skip
+        whole = [batch["input_ids"].numel() for batch in trainer.get_train_dataloader()]
+        trainer.train()
+        lines = [line for line in trainer.state.log_history if "loss" in line]
+        seen[kind] = [line["num_input_tokens_seen"] for line in lines]
+    lengths = sum(trainer.train_dataset.encode(i).length for i in range(len(ANSWERS)))
+    assert seen["non_padding"] == [lengths, 2 * lengths]
+    assert seen["all"] == [sum(whole[:2]), sum(whole)]
+
+
+def test_what_is_no_number_is_null_in_the_log(tmp_path: Path) -> None:
+    """The gradients of an fp16 run overflow until the scale has settled."""
+    log = JsonlLog(tmp_path)
+    logs = {"loss": 1.5, "grad_norm": float("inf"), "eval_loss": float("nan")}
+    log.on_log(cast("Any", None), TrainerState(), TrainerControl(), logs)
+    (line,) = log.path.read_text().splitlines()
+    written = {key: value for key, value in json.loads(line).items() if "/" in key}
+    assert written == {"train/loss": 1.5, "train/grad_norm": None, "eval/loss": None}
 
 
 def test_operations_of_the_whole_run_are_in_the_summary(make_trainer: MakeTrainer) -> None:

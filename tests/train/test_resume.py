@@ -103,6 +103,14 @@ VARIANTS: dict[str, dict[str, dict[str, object]]] = {
         "eval": {"generate": False},
         "training": {"max_steps": 7},
     },
+    "a tied head and its embedding, each by itself": {
+        "tuner": {
+            "lora_rank": 4,
+            "target_modules": ["q_proj", "all-embedding"],
+            "modules_to_save": ["lm_head"],
+        },
+        "eval": {"generate": False},
+    },
     "loss alone, every step": {
         "eval": {"generate": False},
         "data": {"dataloader_persistent_workers": True},

@@ -109,7 +109,7 @@ def raising(error: Exception) -> Callable[..., None]:
 
 
 def test_every_row_is_produced(errors: dict[str, Produce]) -> None:
-    assert set(errors) == set(ROWS)
+    assert sorted(errors) == sorted(shown[0] for shown, _ in rows())
 
 
 @pytest.mark.parametrize("row", ROWS)

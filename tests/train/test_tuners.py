@@ -1,6 +1,7 @@
 """Every train_type through a step: the same loss and gradients however a batch is laid out, and
 what is saved is what was trained."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -8,12 +9,15 @@ from typing import Any, cast
 import pytest
 import torch
 from peft import PeftModel
+from safetensors import safe_open
 from torch import Tensor, nn
-from transformers import PreTrainedModel, TrainerCallback
+from transformers import PreTrainedModel, Qwen3VLForConditionalGeneration, TrainerCallback
 
 from model.tiny_moe import write_tiny_moe
 from sightwright.config.sections.quantization import Quantization
 from sightwright.config.sections.tuner import Tuner
+from sightwright.export.merge import merge
+from sightwright.model.adapter_kinds import quiet_peft
 from sightwright.model.adapters import load_adapter
 from sightwright.model.load import load_model
 from sightwright.model.parts import part_of
@@ -49,6 +53,17 @@ MOE_KINDS = {
     "head and embeddings": {"target_modules": ("q_proj", "lm_head", "all-embedding")},
     **{kind: KINDS[kind] for kind in ("adalora", "vera", "full")},
 }
+# A head and an embedding that are one tensor in the base.
+APART = {
+    "an adapter on the embedding": {"target_modules": ("all-embedding",)},
+    "an adapter on the head": {"target_modules": ("q_proj", "lm_head")},
+    "on each its own, by dora": {"target_modules": ("all-embedding", "lm_head"), "use_dora": True},
+    "the embedding in full": {"modules_to_save": ("embed_tokens",)},
+    "the head in full": {"modules_to_save": ("lm_head",)},
+    "both in full": {"target_regex": "^$", "modules_to_save": ("embed_tokens", "lm_head")},
+    "boft on the head": {**KINDS["boft"], "target_modules": ("lm_head",)},
+}
+NAMES = {"embeddings": "embed", "lm_head": "lm_head"}
 
 
 def tuner_of(kind: str) -> Tuner:
@@ -134,6 +149,42 @@ def test_a_mixture_of_experts_learns_through_every_kind(
     trainer, gradients = assert_same_step(make_trainer, folder, tuner)
     assert any(".experts." in name for name in gradients) == (kind in ("experts", "full"))
     assert_saved_as_trained(trainer, folder, tmp_path / "run/checkpoint-1")
+
+
+@pytest.mark.parametrize("kind", APART)
+def test_a_tied_head_that_learns_apart_is_the_same_trained_reloaded_and_merged(
+    kind: str, make_trainer: MakeTrainer, tiny_folder: Path, tmp_path: Path
+) -> None:
+    tuner = Tuner.model_validate({"lora_dropout": 0.0, "lora_rank": 4, **APART[kind]})
+    trainer, gradients = assert_same_step(make_trainer, tiny_folder, tuner)
+    ends = {"embeddings", "lm_head"}
+    named = {part for part in ends if NAMES[part] in str(APART[kind])}
+    assert {part_of(name) for name in gradients} & ends == named
+    checkpoint = tmp_path / "run/checkpoint-1"
+    ids = torch.arange(20, 60).view(2, 20)
+    base = Qwen3VLForConditionalGeneration.from_pretrained(tiny_folder, dtype=torch.float32)
+    merge(checkpoint, tmp_path / "merged", base="tiny")
+    merged = Qwen3VLForConditionalGeneration.from_pretrained(tmp_path / "merged")
+    assert merged.config.tie_word_embeddings is False
+    with torch.no_grad(), quiet_peft():
+        untrained = base(input_ids=ids).logits
+        trained = cast("nn.Module", trainer.model).eval()(input_ids=ids).logits
+        alone = PeftModel.from_pretrained(base, checkpoint)(input_ids=ids).logits
+        torch.testing.assert_close(alone, trained)
+        torch.testing.assert_close(merged(input_ids=ids).logits, trained, rtol=1e-4, atol=1e-4)
+    assert (trained - untrained).abs().max() > 0.02
+
+
+def test_whole_weights_of_a_tied_head_stay_tied(
+    make_trainer: MakeTrainer, tiny_folder: Path, tmp_path: Path
+) -> None:
+    trainer, _ = one_step(make_trainer, fresh(tiny_folder), tuner_of("full"), "padding_free")
+    model = cast("PreTrainedModel", trainer.model)
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    checkpoint = tmp_path / "run/checkpoint-1"
+    with safe_open(checkpoint / "model.safetensors", framework="np") as opened:
+        assert "lm_head.weight" not in opened.keys()  # noqa: SIM118  safe_open is no mapping
+    assert json.loads((checkpoint / "config.json").read_text())["tie_word_embeddings"] is True
 
 
 @pytest.mark.quant

@@ -6,13 +6,13 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
+from forking import context
 from sightwright.jsonl import write_all
 
 WriteRun = Callable[..., Path]
@@ -43,13 +43,6 @@ class Kill:
 
     step: int
     inside: Literal["step", "weights", "optimizer", "marker", "rotation", "summary"]
-
-
-def context() -> ForkServerContext:
-    """Children of a process that has the imports, and has computed nothing."""
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["sightwright.train.setup", "sightwright.train.trainer"])
-    return server
 
 
 def in_child(config: Path, kill: Kill | None = None) -> int:

@@ -166,13 +166,9 @@ class RunPlan(ABC):
     def facts(self) -> dict[str, Any]:
         """What a step follows from, for an exact resume (fields of `progress.RunFacts`)."""
 
-    def shares(self, first_step: int, rank: int, world_size: int) -> Iterator[Share]:
-        """The micro-batches of `rank` from step `first_step` to the end of the run."""
-        for index in range(first_step, self.num_steps):
-            yield from self.step(index).share(rank, world_size)
-
     def picks(self, first_step: int, rank: int, world_size: int) -> Iterator[list[Pick]]:
-        """The records of the same micro-batches, each with its place in the run."""
+        """The micro-batches of `rank` from step `first_step` to the end of the run: of each record
+        its place in the run."""
         for index in range(first_step, self.num_steps):
             step, progress = self.step(index), index / self.num_steps
             for share in step.share(rank, world_size):

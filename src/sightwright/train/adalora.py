@@ -171,7 +171,8 @@ def orthogonality(model: nn.Module) -> Tensor:
         if ".lora_A." not in name and ".lora_B." not in name:
             continue
         gram = factor @ factor.T if ".lora_A." in name else factor.T @ factor
-        distances.append(torch.linalg.norm(gram - torch.eye(len(gram)).to(gram)))
+        one = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+        distances.append(torch.linalg.norm(gram - one))
     return torch.stack(distances).mean()
 
 

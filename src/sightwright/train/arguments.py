@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
 TENSORBOARD = "tensorboard"
 # Less of them is better.
 _COSTS = ("loss", "count_error", "loop_rate", "false_pass_rate", "false_fail_rate")
+
+# What the oldest versions of transformers that we run with call it.
+_EARLIER = {
+    "activation_checkpointing": "gradient_checkpointing",
+    "activation_checkpointing_kwargs": "gradient_checkpointing_kwargs",
+}
 
 
 def trainer_arguments(
@@ -70,7 +78,23 @@ def trainer_arguments(
         kwargs |= _deepspeed(config, kwargs)
     if config.training.fsdp:
         kwargs |= fsdp_arguments(config.training.fsdp, config.training.fsdp_config)
-    return TrainingArguments(**kwargs)
+    return TrainingArguments(**as_installed(kwargs, {f.name for f in fields(TrainingArguments)}))
+
+
+def as_installed(kwargs: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """Each argument under the name that the installed transformers has for it.
+
+    Raises:
+        ConfigError: one that it does not have at all.
+    """
+    names = {name: name if name in known else _EARLIER.get(name, name) for name in kwargs}
+    if missing := [name for name, installed in names.items() if installed not in known]:
+        raise ConfigError(
+            "the installed transformers does not know it",
+            where=f"training.{', training.'.join(missing)}",
+            remedy="leave it out, or install a newer transformers",
+        )
+    return {names[name]: value for name, value in kwargs.items()}
 
 
 def _deepspeed(config: Config, kwargs: dict[str, Any]) -> dict[str, Any]:

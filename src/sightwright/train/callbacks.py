@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -24,6 +25,12 @@ def namespaced(logs: Mapping[str, float]) -> dict[str, float]:
         f"eval/{key.removeprefix('eval_')}" if key.startswith("eval_") else f"train/{key}": value
         for key, value in logs.items()
     }
+
+
+def without_nan(values: Mapping[str, float]) -> dict[str, float | None]:
+    """None for NaN and infinity, which JSON cannot write: the norm of gradients that overflow in
+    fp16, whose step is skipped."""
+    return {key: value if math.isfinite(value) else None for key, value in values.items()}
 
 
 class JsonlLog(TrainerCallback):
@@ -58,7 +65,7 @@ class JsonlLog(TrainerCallback):
             "step": state.global_step,
             "epoch": round(state.epoch or 0.0, 6),
             "seconds": round(time.monotonic() - self._started, 3),
-            **namespaced(values),
+            **without_nan(namespaced(values)),
         }
         with self.path.open("a", encoding="utf-8") as file:
             file.write(canonical.dumps(line) + "\n")

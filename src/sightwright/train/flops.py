@@ -30,13 +30,16 @@ from torch import nn
 from sightwright.data.sizes import Grid
 from sightwright.model.parts import PARTS, Part
 from sightwright.model.parts_table import parts_table
+from sightwright.model.tied_head import is_tied, learns_apart
 
 _BACKWARD_OF_ATTENTION = 2.5
 
-# Dense 16-bit matrix products a second, from the makers' data sheets, by a part of the device's
-# name; the first that fits.
+# Dense 16-bit matrix products a second, from the makers' data sheets, by whole words of a device's
+# name (an RTX A4000 is no A40); the first that fits.
 _PEAKS = {
+    "GB200": 2500e12,
     "B200": 2250e12,
+    "GH200": 989e12,
     "H200": 989e12,
     "H100 PCIe": 756e12,
     "H100 NVL": 835e12,
@@ -128,8 +131,11 @@ class Flops:
 
     @classmethod
     def of(cls, model: nn.Module) -> Flops:
-        learning = {row.part: row.trainable for row in parts_table(model)}
-        return cls(sizes_of(model.config), {part: learning.get(part, 0) for part in PARTS})
+        found = {row.part: row.trainable for row in parts_table(model)}
+        learning: dict[Part, int] = {part: found.get(part, 0) for part in PARTS}
+        if is_tied(model) and not learns_apart(model):  # The table has both as embeddings.
+            learning["lm_head"] = learning["embeddings"]
+        return cls(sizes_of(model.config), learning)
 
     def of_batch(
         self, lengths: Sequence[int], grids: Sequence[Sequence[Grid]], num_answer_tokens: int
@@ -155,10 +161,8 @@ class Flops:
         return linear + 2 * pairs * self.sizes.attention * _with_backward(goes_back)
 
     def _head(self, num_answer_tokens: int) -> float:
-        # A tied head is counted among the embeddings.
-        learns = self.learning["lm_head"] or self.learning["embeddings"]
         goes_back = self._learns("vit", "aligner", "embeddings", "llm")
-        return _linear(num_answer_tokens, self.sizes.head, learns, goes_back)
+        return _linear(num_answer_tokens, self.sizes.head, self.learning["lm_head"], goes_back)
 
     def _vit(self, images: Sequence[int]) -> float:
         goes_back = self._learns("vit")
@@ -200,4 +204,5 @@ def peak_of(name: str) -> float | None:
     >>> peak_of("NVIDIA H200")
     989000000000000.0
     """
-    return next((peak for part, peak in _PEAKS.items() if part in name), None)
+    words = f" {name.replace('-', ' ')} "
+    return next((peak for part, peak in _PEAKS.items() if f" {part} " in words), None)

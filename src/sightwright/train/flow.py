@@ -77,6 +77,7 @@ def as_trainer_sees_it(args: TrainingArguments, num_steps: int) -> TrainingArgum
     seen.gradient_accumulation_steps = 1  # A step is one item.
     seen.ignore_data_skip = True  # The loader starts at the plan's place by itself.
     seen.save_total_limit = None  # Trainer deletes the old before the new is complete.
+    seen.logging_nan_inf_filter = False  # Such a loss ends the run; to look, Trainer would wait.
     for name in ("logging_steps", "eval_steps", "save_steps"):
         interval = getattr(args, name)
         if interval is not None and interval < 1:

@@ -18,11 +18,12 @@ from sightwright.data.training_sets import HeldOut
 from sightwright.evaluate import inspection
 from sightwright.evaluate.run import evaluate
 from sightwright.infer.transformers_engine import TransformersEngine
+from sightwright.model.shards import lies_in_shards
 from sightwright.record_formats import Record
 from sightwright.records import ChatRecord, Message
 from sightwright.tasks.extract import ExtractTask
 from sightwright.tasks.inspection import InspectionTask
-from sightwright.train.processes import lies_in_shards, of_the_first
+from sightwright.train.processes import of_the_first
 from sightwright.vision import VisionSpec
 
 if TYPE_CHECKING:
@@ -123,23 +124,22 @@ class MarkInspection:
 
 @dataclass(frozen=True)
 class MarkSets:
-    """Several held-out sets, each marked by its own task.
+    """The held-out sets, each marked by its own task.
 
     `bbu_object_f1` is that of the set bbu; `object_f1` is the mean over the sets that have it,
-    which are equals however many records they hold.
+    which are equals however many records they hold. A set without a name ("") has the mean alone.
     """
 
     marks: Mapping[str, MarkAnswers]
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         found = {name: mark(model) for name, mark in self.marks.items()}
-        if len(found) == 1:
-            return next(iter(found.values()))
         keys = dict.fromkeys(key for scores in found.values() for key in scores)
         means = {
             key: fmean(scores[key] for scores in found.values() if key in scores) for key in keys
         }
-        own = {f"{name}_{key}": v for name, scores in found.items() for key, v in scores.items()}
+        named = {name: scores for name, scores in found.items() if name}
+        own = {f"{name}_{key}": v for name, scores in named.items() for key, v in scores.items()}
         return {**means, **own}
 
 

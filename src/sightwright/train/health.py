@@ -19,7 +19,8 @@ from sightwright.config.shipping import shipping
 from sightwright.data.dataset import Lengths
 from sightwright.errors import ModelError
 from sightwright.model.parts import Part, part_of
-from sightwright.model.parts_table import PartRow, adapted_parts, parts_table
+from sightwright.model.parts_table import PartRow, adapted_parts, parts_in_full, parts_table
+from sightwright.model.tied_head import untying_note
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,6 +50,7 @@ def checks(facts: RunFacts, model: nn.Module) -> list[Check]:
     """What the training documents say to look at before a run."""
     lengths = facts.lengths
     num_records, num_images = len(lengths.total), sum(lengths.num_images)
+    tuner = _with_what_was_found(facts.tuner, model)
     return [
         Check("base model", facts.base_model, True),
         Check("records", f"{num_records:,}, {fmean(lengths.total):,.0f} tokens each on average"),
@@ -61,10 +63,21 @@ def checks(facts: RunFacts, model: nn.Module) -> list[Check]:
         ),
         _over_length(lengths),
         Check("answer tokens", f"{fmean(lengths.supervised):,.0f} a record carry the loss", True),
-        _adapter(facts.tuner, parts_table(model)),
-        _serving(facts.tuner, model),
-        *(Check("note", note) for note in facts.notes),
+        _adapter(tuner, parts_table(model)),
+        _serving(tuner, model),
+        *(Check("note", note) for note in (*facts.notes, *_of_a_tied_head(model))),
     ]
+
+
+def _with_what_was_found(tuner: Tuner, model: nn.Module) -> Tuner:
+    """An earlier run's checkpoint may bring modules that learn in full, which no YAML names."""
+    saved = tuner.modules_to_save or tuple(parts_in_full(model))
+    return tuner.model_copy(update={"modules_to_save": saved})
+
+
+def _of_a_tied_head(model: nn.Module) -> list[str]:
+    note = untying_note(model)
+    return [] if note is None else [note]
 
 
 def _vision_tokens(lengths: Lengths) -> Check:

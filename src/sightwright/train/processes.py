@@ -1,7 +1,7 @@
 """transformers' Trainer where several processes share a model: what DDP, FSDP2 and ZeRO ask of it.
 
 A step has several micro-batches, and Trainer believes it has one: when gradients are exchanged, and
-when DeepSpeed takes its step, is said here.
+when DeepSpeed takes its step, is said here. So is what it would wait for a device for.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch.distributed.tensor import DTensor
 from transformers import Trainer
 
 from sightwright.errors import ConfigError
+from sightwright.model.tied_head import give_the_head_its_own
 from sightwright.train.progress import WHOLE_STATE
 
 
@@ -34,6 +35,12 @@ class GroupTrainer(Trainer):
     """
 
     batches_per_rank: int = 1
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.is_fsdp_enabled:
+            # FSDP2 shards the head and the embedding each by itself, and refuses a shared tensor.
+            give_the_head_its_own(cast("nn.Module", self.model))
 
     def create_accelerator_and_postprocess(self) -> None:
         super().create_accelerator_and_postprocess()
@@ -95,6 +102,11 @@ class GroupTrainer(Trainer):
         else:
             yield
 
+    def _prepare_input(self, data: Any) -> Any:
+        # Behind what the device has to do: Trainer would wait for each of a batch's tensors.
+        own = data.to(self.args.device, non_blocking=True) if isinstance(data, Tensor) else data
+        return super()._prepare_input(own)
+
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Write an adapter, or a whole model, however it lies on the processes."""
         if self.is_fsdp_enabled:
@@ -113,7 +125,8 @@ class GroupTrainer(Trainer):
         state: dict[str, Tensor] = model.state_dict(keep_vars=True)
         if hasattr(model, "peft_config"):
             # Of a model with an adapter the base is not written, and need not travel.
-            frozen = {name for name, each in model.named_parameters() if not each.requires_grad}
+            everything = model.named_parameters(remove_duplicate=False)
+            frozen = {name for name, each in everything if not each.requires_grad}
             state = {name: value for name, value in state.items() if name not in frozen}
         gathered: dict[int, Tensor] = {}
         for value in state.values():
@@ -121,11 +134,6 @@ class GroupTrainer(Trainer):
             if self.args.should_save:
                 gathered[id(value)] = whole.detach().cpu()
         return {name: gathered[id(value)] for name, value in state.items() if id(value) in gathered}
-
-
-def lies_in_shards(model: nn.Module) -> bool:
-    """Whether no process has all weights between two uses of them (FSDP2, ZeRO-3)."""
-    return any(isinstance(each, DTensor) or hasattr(each, "ds_id") for each in model.parameters())
 
 
 def of_the_first(values: Tensor) -> Tensor:

@@ -7,7 +7,10 @@ sums-RANK.json     what this rank has added up since the last line of the log
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -142,14 +145,36 @@ def write_sums(folder: Path, rank: int, sums: Sums) -> None:
     canonical.write_json(_sums_file(folder, rank), asdict(sums))
 
 
-def read_sums(folder: Path, rank: int) -> Sums | None:
-    """What `write_sums` wrote; None where this rank did not exist then."""
-    path = _sums_file(folder, rank)
-    if not path.is_file():
+def read_sums(folder: Path, rank: int, world_size: int) -> Sums | None:
+    """What all ranks wrote, shared out among those that there are now; None where none did."""
+    written = list(_written_sums(folder))
+    if not written:
         return None
-    value = canonical.loads(path.read_text(encoding="utf-8"))
-    # An older checkpoint counts no changes, and its answers by other names.
-    return Sums(**{each.name: value[each.name] for each in fields(Sums) if each.name in value})
+    own = written[rank::world_size]
+    added: dict[str, list[float]] = {}
+    for each in own:
+        for name, values in each.answers.items():
+            before = added.get(name, [0.0] * len(values))
+            added[name] = [one + other for one, other in zip(before, values, strict=True)]
+    return Sums(
+        # The log has the mean over the ranks.
+        loss=sum(each.loss for each in own) * (world_size / len(written)),
+        logged_step=written[0].logged_step,
+        run_loss=written[0].run_loss,
+        answers=added,
+        changes=dict(sum((Counter(each.changes) for each in own), Counter[str]())),
+    )
+
+
+def _written_sums(folder: Path) -> Iterator[Sums]:
+    """Of each rank, in their order."""
+    for rank in count():
+        path = _sums_file(folder, rank)
+        if not path.is_file():
+            return
+        value = canonical.loads(path.read_text(encoding="utf-8"))
+        # An older checkpoint counts no changes, and its answers by other names.
+        yield Sums(**{each.name: value[each.name] for each in fields(Sums) if each.name in value})
 
 
 def _sums_file(folder: Path, rank: int) -> Path:

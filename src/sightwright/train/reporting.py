@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import torch
@@ -15,6 +15,7 @@ from sightwright.model.answer_head import AnswerOutput
 from sightwright.train import out_of_memory
 from sightwright.train.flops import Flops, peak_rate
 from sightwright.train.flow import EvalSampler, randomness_kept
+from sightwright.train.losses import LossCheck
 from sightwright.train.optimizer import Group, logged_rates, split_by_rate
 from sightwright.train.preconditions import require_best_metric
 from sightwright.train.processes import GroupTrainer
@@ -37,6 +38,8 @@ class ReportingTrainer(GroupTrainer):
         self._parts = parts
         self._flops = flops
         self._answers = AnswerSums(parts.collator.sources, self.args.device)
+        self._losses = LossCheck(self.args.device, self._over_ranks)
+        self._input_tokens = 0
         self.changes = Counter[str]()
         self._speed = Speed()
         weights = getattr(self.model, "dtype", torch.float32)
@@ -52,6 +55,27 @@ class ReportingTrainer(GroupTrainer):
         self.changes.update(batch["changes"])
         self._speed.count(sum(batch["lengths"]), num_answer_tokens(batch), self.operations(batch))
 
+    def track_tokens(self, batches: Iterable[Mapping[str, Any]]) -> None:
+        """Of `training.include_num_input_tokens_seen`; Trainer would wait for each micro-batch."""
+        padded = self.args.include_num_input_tokens_seen == "all"
+        for batch in batches:
+            own = batch["input_ids"].numel() if padded else sum(batch["lengths"])
+            self._input_tokens += own
+
+    def settle(self) -> None:
+        """Before anything is logged, judged or saved: wait for the last step, and add up what was
+        seen until it.
+
+        Raises:
+            SightwrightError: its loss is no number.
+        """
+        self._losses.settle()
+        if self.args.include_num_input_tokens_seen == "no":
+            return
+        seen = torch.full((), self._input_tokens, device=self.args.device)
+        self.state.num_input_tokens_seen += int(self._over_ranks(seen).item())
+        self._input_tokens = 0
+
     def operations(self, batch: Mapping[str, Any]) -> float:
         """Of the forward and backward of a micro-batch."""
         return self._flops.of_batch(batch["lengths"], batch["grids"], num_answer_tokens(batch))
@@ -65,8 +89,8 @@ class ReportingTrainer(GroupTrainer):
         return dict(sorted(sum(counted, Counter[str]()).items()))
 
     def _over_ranks(self, values: Tensor) -> Tensor:
-        """The sum of each value over all processes."""
-        return cast("Tensor", self.accelerator.reduce(values, "sum"))
+        """The sum of each value over all processes, which meet on their devices."""
+        return cast("Tensor", self.accelerator.reduce(values.to(self.args.device), "sum"))
 
     # Optimiser
 
@@ -94,6 +118,7 @@ class ReportingTrainer(GroupTrainer):
         metric_key_prefix: str = "eval",
     ) -> dict[str, float]:
         """Token-mean loss and accuracy over the held-out records, and the marks of the answers."""
+        self.settle()
         model = self.model
         assert isinstance(model, nn.Module)
         was_training = model.training
@@ -136,6 +161,7 @@ class ReportingTrainer(GroupTrainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add what was measured to a training line, and name the summary's keys without `train_`:
         the sinks put the namespace before every key, once."""
+        self.settle()
         if "loss" in logs:
             logs |= self._since_last_line()
         if "train_loss" in logs:

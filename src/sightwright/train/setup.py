@@ -35,6 +35,7 @@ from sightwright.tasks.extract import ExtractTask
 from sightwright.tasks.inspection import kind_of
 from sightwright.tasks.taught import stored
 from sightwright.tasks.verdict import VerdictTask
+from sightwright.train.best_metric import require_known_metric
 from sightwright.train.precision import Precision
 from sightwright.train.sharding import sharding_of
 from sightwright.vision import VisionSpec
@@ -92,6 +93,7 @@ def prepare(config: Config, precision: Precision) -> Prepared:
         )
 
     sets = open_sets(config, make_encoder)
+    require_known_metric(config, sets.held_out)
     set_seed(config.training.seed)  # Adapters are drawn here, and before every trainer exists.
     model = _model(config, precision, base_folder)
     return Prepared(

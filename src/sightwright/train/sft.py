@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import metadata
@@ -31,8 +32,9 @@ from sightwright.train.sharding import sharding_of
 
 if TYPE_CHECKING:
     from sightwright.sampling.token_plan import TokenBatches
+    from sightwright.train.adalora import AdaLoraRanks
     from sightwright.train.setup import Prepared
-    from sightwright.train.sft_parts import MarkAnswers
+    from sightwright.train.sft_parts import MarkAnswers, SftParts
     from sightwright.train.trainer import SftTrainer
 
 log = logs.get_logger(__name__)
@@ -62,11 +64,13 @@ class RunResult:
     seconds: float
 
     def as_json(self) -> dict[str, object]:
+        from sightwright.train.callbacks import without_nan
+
         best = self.best_checkpoint
         return {
             "folder": str(self.folder),
             "best_checkpoint": None if best is None else str(best),
-            "metrics": self.metrics,
+            "metrics": without_nan(self.metrics),
             "num_steps": self.num_steps,
             "seconds": round(self.seconds, 3),
         }
@@ -167,10 +171,6 @@ def _trainer(
 ) -> SftTrainer:
     from sightwright.train.adalora import rank_callbacks
     from sightwright.train.arguments import trainer_arguments, trainer_callbacks
-    from sightwright.train.opening import make_collator
-    from sightwright.train.optimizer import Rates
-    from sightwright.train.saving import SaveTimes
-    from sightwright.train.sft_parts import SftParts
     from sightwright.train.trainer import SftTrainer
 
     config = loaded.config
@@ -179,6 +179,22 @@ def _trainer(
     sharding = sharding_of(config)
     args = trainer_arguments(config, folder, precision, marked=marked, sharding=sharding)
     ranks = rank_callbacks(config, sharding, resume)
+    parts = _parts(loaded, prepared, mark_answers, ranks)
+    first_step = 1 if resume is None else (step_of(resume) or 0) + 1
+    callbacks = [*trainer_callbacks(config, folder, stack, first_step), *ranks]
+    return SftTrainer(prepared.model, args, parts, callbacks)
+
+
+def _parts(
+    loaded: Loaded,
+    prepared: Prepared,
+    mark_answers: MarkAnswers | None,
+    ranks: Sequence[AdaLoraRanks],
+) -> SftParts:
+    from sightwright.train.opening import make_collator
+    from sightwright.train.optimizer import Rates
+    from sightwright.train.saving import SaveTimes
+    from sightwright.train.sft_parts import SftParts
 
     def stamp(place: Path) -> None:
         dump_resolved(loaded, place)
@@ -186,7 +202,8 @@ def _trainer(
         for each in ranks:
             each.write(place)
 
-    parts = SftParts(
+    config = loaded.config
+    return SftParts(
         spec=prepared.spec,
         collator=make_collator(config, prepared),
         train=prepared.sets.train,
@@ -198,9 +215,6 @@ def _trainer(
         saves=SaveTimes.of(config.training),
         tokens=_token_batches(config),
     )
-    first_step = 1 if resume is None else (step_of(resume) or 0) + 1
-    callbacks = [*trainer_callbacks(config, folder, stack, first_step), *ranks]
-    return SftTrainer(prepared.model, args, parts, callbacks)
 
 
 def _token_batches(config: Config) -> TokenBatches | None:
@@ -218,7 +232,7 @@ def _mark_answers(config: Config, prepared: Prepared) -> MarkAnswers | None:
     if not config.eval.generate:
         return None
     marks = {
-        held.name: mark
+        held.records.source.name: mark
         for held in prepared.sets.held_out
         if (mark := mark_answers_of(held, config, prepared.tokenizer, prepared.spec)) is not None
     }
@@ -247,11 +261,13 @@ def _write_outcome(
     prepared: Prepared,
     changes: dict[str, int],
 ) -> None:
+    from sightwright.train.callbacks import without_nan
+
     best = result.best_checkpoint
     outcome = {
         "base_model": config.model.model,
         "best_checkpoint": None if best is None else best.name,
-        "metrics": result.metrics,
+        "metrics": without_nan(result.metrics),
         "num_steps": result.num_steps,
         "seconds": round(result.seconds, 3),
         "changes": changes,

@@ -33,6 +33,9 @@ _TOLD: dict[str, tuple[TokenKind, ...]] = {
     "poly": (TokenKind.POLY,),
     "line": (TokenKind.LINE,),
 }
+KINDS_TOLD = tuple(_TOLD)
+"""Kinds of tokens by the names that the log has for them."""
+
 _NUM_COLUMNS = _KINDS + 2 * (len(TokenKind) - 1)
 
 Table = Sequence[Sequence[float]]

@@ -36,7 +36,7 @@ from sightwright.train.flow import (
     plan_of,
 )
 from sightwright.train.loaders import make_loader
-from sightwright.train.losses import refuse_non_finite
+from sightwright.train.losses import require_finite_weights
 from sightwright.train.preconditions import (
     require_one_device,
     require_one_gpu,
@@ -146,7 +146,8 @@ class SftTrainer(ReportingTrainer):
             with self._speed.waiting():
                 batch = next(epoch_iterator)
             batches.append({**batch, "counts": share.counts})
-        count = torch.tensor(sum(map(_num_counted, batches)), device=device)
+        # Filled in on the device: a copy would wait for it.
+        count = torch.full((), sum(map(_num_counted, batches)), device=device)
         return [{_MICRO_BATCHES: batches}], self._over_ranks(count)
 
     def training_step(
@@ -162,17 +163,17 @@ class SftTrainer(ReportingTrainer):
             self._doing.now(f"at step {number}", batch)
             with self.exchanging(model, is_last=batch is batches[-1]):
                 losses.append(super().training_step(model, batch, num_items_in_batch))
-        refuse_non_finite(losses, batches, number)
+        losses_M = torch.stack(losses)
+        self._losses.look(losses_M, batches, number)
         self._doing.now(f"in the optimiser, at step {number}", batches[-1])
-        return torch.stack(losses).sum()
+        return losses_M.sum()
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         counted = [batch for batch in inputs[_MICRO_BATCHES] if batch["counts"]]
         return sum(int(self.operations(batch)) for batch in counted)
 
     def _track_num_input_tokens(self, inputs: dict[str, Any]) -> None:
-        for batch in inputs[_MICRO_BATCHES]:
-            super()._track_num_input_tokens(batch)
+        self.track_tokens(batch for batch in inputs[_MICRO_BATCHES] if batch["counts"])
 
     # Loss
 
@@ -218,6 +219,8 @@ class SftTrainer(ReportingTrainer):
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         step, best = self.state.global_step, self.state.best_global_step
+        self.settle()
+        require_finite_weights(cast("nn.Module", self.model), self._over_ranks, step)
         with (
             self._speed.paused(),
             self._saving.checkpoint(step, self, writes=self.args.should_save) as folder,
@@ -260,8 +263,10 @@ class SftTrainer(ReportingTrainer):
 
     def _restore_sums(self) -> None:
         """Go on adding up where the checkpoint was written, between two lines of the log too."""
-        folder = self._resumed_from
-        sums = None if folder is None else progress.read_sums(folder, self.args.process_index)
+        folder, args = self._resumed_from, self.args
+        if folder is None:
+            return
+        sums = progress.read_sums(folder, args.process_index, args.world_size)
         if sums is None:
             return
         self._tr_loss.fill_(sums.loss)
