@@ -47,7 +47,10 @@ def parser(public: PublicSet) -> argparse.ArgumentParser:
 
 def convert(public: PublicSet, arguments: list[str] | None = None) -> None:
     """Read the options and run the command."""
-    given = parser(public).parse_args(arguments)
+    options_of = parser(public)
+    given = options_of.parse_args(arguments)
+    if given.poly_max_points is not None and not given.use_polygon:
+        options_of.error("--poly-max-points is of polygons: give --use-polygon with it")
     source = given.annotations or public.annotations(given.split)
     images = given.images or public.images(given.split)
     limit = 10 if given.test and given.max_samples is None else given.max_samples

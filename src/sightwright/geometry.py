@@ -1,4 +1,4 @@
-"""Boxes, polygons and lines in source pixels: canonical order, validity, clipping, 0..1000.
+"""Boxes, polygons and lines in source pixels: canonical order, validity, maps, 0..1000.
 
 x runs right and y runs down; coordinates are those of pixel indices, so that an image of width W
 has pixels 0 to W-1, and a shape may reach W. Normalised coordinates exist in text alone:
@@ -29,8 +29,8 @@ Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[flo
 """A plane's map in homogeneous coordinates, applied to the column (x, y, 1)."""
 
 MIN_POINTS: dict[Kind, int] = {"poly": 3, "line": 2}
-# Below a hundredth of a square pixel, a shape covers nothing.
-_MIN_AREA_PX = 0.01
+MIN_AREA_PX = 0.01
+"""A shape of less covers nothing."""
 _PARALLEL = 1e-9
 CROSSES_ITSELF = "poly crosses itself"
 """The one fault of a shape that still covers a definite area."""
@@ -221,16 +221,22 @@ def _shape_faults(geometry: Geometry) -> Iterator[str]:
         case Polygon(points):
             if len(set(points)) < MIN_POINTS["poly"]:
                 yield f"poly has {len(set(points))} different points, and needs 3"
-            elif area(geometry) < _MIN_AREA_PX:
+            elif area(geometry) < MIN_AREA_PX:
                 yield "poly has no area"
-            elif not _shape(geometry).is_valid:
+            elif not _is_simple(points):
                 yield CROSSES_ITSELF
         case Line(points):
             if length(points) == 0:
                 yield "line has no length"
 
 
-# Transforms
+def _is_simple(ring: Points) -> bool:
+    import shapely
+
+    return shapely.Polygon(ring).is_valid
+
+
+# Maps
 
 
 def transform(geometry: Geometry, matrix: Matrix) -> Geometry:
@@ -258,82 +264,6 @@ def _mapped(point: Point, matrix: Matrix) -> Point:
     return u / w, v / w
 
 
-def clip(geometry: Geometry, window: Box) -> Geometry | None:
-    """What of a shape lies in a window, in canonical order; None when no area or length does.
-
-    A polygon stays a polygon and keeps its own corners inside; of several parts the largest is
-    kept, of a line the longest.
-    """
-    box = bounds(geometry)
-    inside = (
-        window.x1 <= box.x1 and window.y1 <= box.y1 and box.x2 <= window.x2 and box.y2 <= window.y2
-    )
-    if inside:
-        return canonical(geometry)
-    if isinstance(geometry, Box):
-        clipped = Box(
-            max(box.x1, window.x1), max(box.y1, window.y1),
-            min(box.x2, window.x2), min(box.y2, window.y2),
-        )  # fmt: skip
-        return clipped if clipped.x1 < clipped.x2 and clipped.y1 < clipped.y2 else None
-    return _line_within(geometry, window) if isinstance(geometry, Line) else _cut(geometry, window)
-
-
-def _line_within(line: Line, window: Box) -> Geometry | None:
-    """Walked from point to point, for an intersection by shapely parts a line where it crosses
-    itself."""
-    parts: list[list[Point]] = []
-    goes_on = False
-    for start, end in pairwise(line.points):
-        shares = _shares_within(start, end, window)
-        if shares is not None:
-            if not (goes_on and shares[0] == 0):
-                parts.append([_on_the_way(start, end, shares[0], window)])
-            parts[-1].append(_on_the_way(start, end, shares[1], window))
-        goes_on = shares is not None and shares[1] == 1
-    longest: Points = max(map(tuple, parts), key=length, default=())
-    return canonical(Line(longest)) if length(longest) > 0 else None
-
-
-def _shares_within(start: Point, end: Point, window: Box) -> tuple[float, float] | None:
-    """The shares of the way from start to end at which it enters a window and leaves it (Liang
-    and Barsky, 1984); None where no length of it lies inside."""
-    enters, leaves = 0.0, 1.0
-    for here, there, low, high in (
-        (start[0], end[0], window.x1, window.x2),
-        (start[1], end[1], window.y1, window.y2),
-    ):
-        if here == there:
-            if not low <= here <= high:
-                return None
-            continue
-        first, last = sorted(((low - here) / (there - here), (high - here) / (there - here)))
-        enters, leaves = max(enters, first), min(leaves, last)
-    return (enters, leaves) if enters < leaves else None
-
-
-def _on_the_way(start: Point, end: Point, share: float, window: Box) -> Point:
-    if share in (0, 1):
-        return end if share else start
-    x, y = (a + (b - a) * share for a, b in zip(start, end, strict=True))
-    # What lies on the border lies there to the last bit.
-    return min(max(x, window.x1), window.x2), min(max(y, window.y1), window.y2)
-
-
-def _cut(polygon: Polygon, window: Box) -> Geometry | None:
-    import shapely
-
-    shape = _shape(polygon)
-    if not shape.is_valid:
-        shape = without_crossings(shape)
-    cut = shapely.intersection(shape, _shape(window))
-    parts = [part for part in _parts(cut) if part.geom_type == "Polygon"]
-    largest = max(parts, key=lambda part: part.area, default=None)
-    if largest is None or largest.area < _MIN_AREA_PX:
-        return None
-    return canonical(Polygon(_points(cast("Any", largest).exterior.coords)))
-
-
 def without_crossings(shape: "BaseGeometry", **how: Any) -> "BaseGeometry":
     """A shape that does not cross itself, over the same points; `how` as `shapely.make_valid`."""
     import numpy as np
@@ -344,21 +274,12 @@ def without_crossings(shape: "BaseGeometry", **how: Any) -> "BaseGeometry":
         return cast("BaseGeometry", shapely.make_valid(shape, **how))
 
 
-def _parts(shape: "BaseGeometry") -> "list[BaseGeometry]":
-    pieces: list[BaseGeometry] = []
-    for piece in getattr(shape, "geoms", [shape]):
-        pieces += _parts(piece) if hasattr(piece, "geoms") else [piece]
-    return pieces
-
-
-def _points(coordinates: Any) -> Points:
-    return tuple((float(x), float(y)) for x, y in coordinates)
-
-
-def _shape(geometry: Box | Polygon) -> "BaseGeometry":
-    import shapely
-
-    return shapely.Polygon(geometry.points)
+def polygon_of(shape: "BaseGeometry") -> Polygon:
+    """The outline of a polygon of shapely's, in canonical order."""
+    ring = cast("Any", shape).exterior.coords
+    found = canonical(Polygon(tuple((float(x), float(y)) for x, y in ring)))
+    assert isinstance(found, Polygon)
+    return found
 
 
 def min_area_rectangle(points: Points) -> Polygon:
@@ -372,9 +293,7 @@ def min_area_rectangle(points: Points) -> Polygon:
     rectangle = shapely.minimum_rotated_rectangle(shapely.MultiPoint(points))
     if rectangle.geom_type != "Polygon":
         raise DataError("points on one line have no rectangle around them")
-    found = canonical(Polygon(_points(cast("Any", rectangle).exterior.coords)))
-    assert isinstance(found, Polygon)
-    return found
+    return polygon_of(rectangle)
 
 
 # Pixels ↔ 0..1000

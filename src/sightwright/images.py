@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from sightwright import logs
 from sightwright.errors import ImageError, SightwrightError
+from sightwright.orientation import is_turned
 from sightwright.web.address import is_web_address, shown_address
 from sightwright.web.fetch import FetchPolicy, fetch, is_cached
 
@@ -34,13 +35,6 @@ MAX_ASPECT_RATIO = 200
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 
 _FETCHES_AT_ONCE = 8
-
-_ORIENTATION = 0x0112
-_TURNED_ORIENTATIONS = (5, 6, 7, 8)
-# A text of a PNG, in hexadecimal under three lines of a head: as ImageMagick writes it.
-_EXIF_AS_TEXT = "Raw profile type exif"
-# As Pillow looks for it where EXIF says nothing.
-_XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 
 # What Pillow's readers raise for damaged files, depending on where the damage is.
 _DAMAGE = (
@@ -151,7 +145,7 @@ def _upright_size(source: Path | io.BytesIO, where: str) -> tuple[int, int]:
 
     with Image.open(source, formats=FORMATS) as image:
         refuse_more_pages(image, where)
-        turned = _orientation(image) in _TURNED_ORIENTATIONS
+        turned = is_turned(image)
         return (image.height, image.width) if turned else (image.width, image.height)
 
 
@@ -160,24 +154,6 @@ def _require_file(path: Path) -> None:
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise UnreadableImageError("a device or a pipe, and no image file", where=str(path))
-
-
-def _orientation(image: object) -> int:
-    from PIL.Image import Exif, Image
-
-    assert isinstance(image, Image)
-    # `image.getexif()` decodes a whole PNG in search of a late chunk; the header is enough here.
-    # (A TIFF has no such entry: Pillow turns its size itself.)
-    exif, stored = Exif(), image.info.get("exif")
-    if stored is None and isinstance(text := image.info.get(_EXIF_AS_TEXT), str):
-        stored = bytes.fromhex("".join(text.split("\n")[3:]))
-    if isinstance(stored, bytes):
-        exif.load(stored)
-    if _ORIENTATION in exif:
-        return int(exif[_ORIENTATION])
-    xmp = image.info.get("xmp")
-    found = _XMP_ORIENTATION.search(xmp) if isinstance(xmp, bytes) else None
-    return int(found[1]) if found else 1
 
 
 def is_elsewhere(reference: str) -> bool:

@@ -1,5 +1,6 @@
 """What the processes of test_patch_cache do: read and write one small cache at once, or die."""
 
+import fcntl
 import os
 import signal
 from collections import Counter
@@ -21,20 +22,11 @@ def ask(cache: PatchCache, file: Path, spec: VisionSpec, counts: Counter[str]) -
 
 
 def held_in(folder: Path) -> int:
-    """Bytes of all entries, begun ones included, by the names that are there."""
-    sizes: list[int] = []
-    for path in [*folder.glob("*/*.patches"), *folder.glob("*/.*.partial")]:
-        # Deleted, or renamed and then met by its other name or not at all.
-        if (status := _status(path)) is not None:
-            sizes.append(status.st_size)
-    return sum(sizes)
-
-
-def _status(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except FileNotFoundError:
-        return None
+    """Bytes of all entries, begun ones included, while no other process changes them."""
+    with (folder / "ledger").open("rb") as ledger:
+        fcntl.flock(ledger, fcntl.LOCK_EX)
+        every = [*folder.glob("*/*.patches"), *folder.glob("*/.*.partial")]
+        return sum(path.stat().st_size for path in every)
 
 
 def hammer(folder: Path, files: list[Path], spec: VisionSpec, bound: int, seed: int) -> None:

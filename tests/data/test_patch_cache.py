@@ -1,6 +1,7 @@
 """Patches from disk are those computed; many processes share a folder, and no crash spoils it."""
 
-import multiprocessing
+import errno
+import fcntl
 import os
 import pickle
 import signal
@@ -14,6 +15,7 @@ import pytest
 import torch
 from cache_hammer import ask, die_while_writing, hammer, held_in
 
+from forking import context
 from sightwright.data.dataset import RecordDataset, Shown
 from sightwright.data.encode import Encoder
 from sightwright.data.patch_cache import PatchCache
@@ -44,9 +46,7 @@ def entries(cache: PatchCache) -> list[Path]:
 
 
 def process(target: Callable[..., None], *arguments: object) -> BaseProcess:
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["sightwright.data.patch_cache"])
-    started = server.Process(target=target, args=arguments)
+    started = context().Process(target=target, args=arguments)
     started.start()
     return started
 
@@ -94,7 +94,7 @@ def test_another_image_or_policy_is_another_entry(
     assert counts == {"patch_cache: read": 1}
 
 
-@pytest.mark.parametrize("damage", ["cut", "grown", "flipped", "empty", "header"])
+@pytest.mark.parametrize("damage", ["cut", "grown", "flipped", "empty", "header", "width"])
 def test_a_damaged_entry_is_noticed_and_made_anew(
     cache: PatchCache, spec: VisionSpec, files: list[Path], damage: str,
     caplog: pytest.LogCaptureFixture,
@@ -102,11 +102,13 @@ def test_a_damaged_entry_is_noticed_and_made_anew(
     wanted = ask(cache, files[0], spec, Counter())
     (entry,) = entries(cache)
     whole = entry.read_bytes()
-    flipped = bytearray(whole)
+    flipped, narrower = bytearray(whole), bytearray(whole)
     flipped[len(whole) // 2] ^= 1
+    # Of the same patches, as the image of another width.
+    narrower[8] ^= 1
     torn = {
         "cut": whole[:-1], "grown": whole + b"\0", "flipped": bytes(flipped), "empty": b"",
-        "header": b"X" + whole[1:],
+        "header": b"X" + whole[1:], "width": bytes(narrower),
     }  # fmt: skip
     entry.write_bytes(torn[damage])
     counts = Counter[str]()
@@ -114,6 +116,18 @@ def test_a_damaged_entry_is_noticed_and_made_anew(
     assert counts == {"patch_cache: damaged": 1, "patch_cache: made": 1}
     assert entry.read_bytes() == whole
     assert "is damaged and is made anew" in caplog.text
+
+
+def test_an_entry_of_another_user_is_read_though_its_time_cannot_be_set(
+    cache: PatchCache, spec: VisionSpec, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    wanted, counts = ask(cache, files[0], spec, Counter()), Counter[str]()
+    monkeypatch.setattr(os, "utime", refuse)
+    assert torch.equal(ask(cache, files[0], spec, counts), wanted)
+    assert counts == {"patch_cache: read": 1}
 
 
 def test_what_was_used_longest_ago_goes_first(
@@ -153,6 +167,21 @@ def test_processes_hammer_one_bounded_cache(tmp_path: Path, spec: VisionSpec, dr
     assert [each.exitcode for each in running] == [0] * 4
     assert not list(folder.glob("*/.*.partial"))
     assert 0 < held_in(folder) <= int((folder / "ledger").read_text()) <= bound
+
+
+def test_no_entry_gets_its_name_while_another_process_counts(
+    cache: PatchCache, spec: VisionSpec, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_file = Path.replace
+
+    def replace_locked(self: Path, target: Path) -> Path:
+        with (cache.folder / "ledger").open("rb") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return replace_file(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace_locked)
+    ask(cache, files[0], spec, Counter())
+    assert len(entries(cache)) == 1
 
 
 def test_a_process_that_dies_while_it_writes_leaves_nothing_to_be_read(

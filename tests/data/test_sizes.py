@@ -1,6 +1,7 @@
 """Sizes from headers are the sizes of the opened images."""
 
 import io
+import zlib
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,29 @@ def test_turned_by_exif_in_a_text_of_a_png(tmp_path: Path) -> None:
     info = PngInfo()
     info.add_text("Raw profile type exif", f"\nexif\n{len(data):8}\n{data.hex()}\n", zip=True)
     Image.new("RGB", (30, 20)).save(tmp_path / "a.png", pnginfo=info)
+    assert image_size("a.png", tmp_path) == open_image("a.png", tmp_path).size == (20, 30)
+
+
+@pytest.mark.parametrize("said", ["eXIf", "zTXt", "iTXt", "tEXt"])
+def test_turned_by_what_stands_behind_the_pixels_of_a_png(tmp_path: Path, said: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = exif.tobytes()
+    text = f"\nexif\n{len(data):8}\n{data.hex()}\n".encode()
+    content = {
+        # Without the head that a JPEG has before it.
+        "eXIf": data.removeprefix(b"Exif\0\0"),
+        "zTXt": b"Raw profile type exif\0\0" + zlib.compress(text),
+        "tEXt": b"Raw profile type exif\0" + text,
+        "iTXt": b'XML:com.adobe.xmp\0\0\0\0\0<a tiff:Orientation="6"/>',
+    }[said]
+    path = tmp_path / "a.png"
+    Image.new("RGB", (30, 20)).save(path)
+    whole = path.read_bytes()
+    end = whole.index(b"IEND") - 4
+    chunk = len(content).to_bytes(4, "big") + said.encode() + content
+    checksum = zlib.crc32(chunk[4:]).to_bytes(4, "big")
+    path.write_bytes(whole[:end] + chunk + checksum + whole[end:])
     assert image_size("a.png", tmp_path) == open_image("a.png", tmp_path).size == (20, 30)
 
 

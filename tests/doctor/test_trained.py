@@ -1,13 +1,17 @@
 """The lengths that the doctor tells are those that training counts."""
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from sightwright.config.load import load_config
+from sightwright.data.conversations import arrange_groups_of, arrange_of, task_of
+from sightwright.data.dataset import RecordDataset
 from sightwright.data.encode import Arrange, Encoder
+from sightwright.data.pairing import PairedRecords
 from sightwright.data.training_sets import open_sets
 from sightwright.doctor.work import tools_of
 from sightwright.draw.scene_sets import draw_irrelevants, draw_scenes
@@ -112,6 +116,55 @@ def test_a_record_that_the_task_cannot_learn(tmp_path: Path) -> None:
     found = examined(file, config=str(config))
     (finding,) = found.findings["lengths"]
     assert finding.what.startswith("the run cannot learn from it: ")
+
+
+GROUPS = """\
+task: {type: dense}
+custom: {train_jsonl: bbu.jsonl, val_jsonl: held.jsonl, legacy_pairing: {group_size: 3}}
+"""
+
+
+def test_the_longest_records_may_meet_in_a_group(tmp_path: Path) -> None:
+    draw_scenes(5, 0, tmp_path, domain="bbu", fewest=2)
+    shutil.copy(tmp_path / "bbu.jsonl", tmp_path / "held.jsonl")
+    settings = load_config(_written(tmp_path, RUN + GROUPS)).config
+    records, _ = RecordDataset.open(
+        tmp_path / "bbu.jsonl", encoder_of(arrange_of(settings, task_of(settings, None)))
+    )
+    groups = PairedRecords(
+        records, arrange_groups_of(settings), group_size=3, summary_ratio=0, seed=17
+    )
+    longest, _ = groups.longest()
+    for limit, errors in ((longest + 1, 0), (longest, 1)):
+        config = _written(tmp_path, RUN.replace("20000", str(limit)) + GROUPS)
+        found = examined(tmp_path / "bbu.jsonl", tmp_path / "held.jsonl", config=str(config))
+        tools_of.cache_clear()
+        assert found.counts["group_lengths", "error"] == errors
+    (finding,) = found.findings["group_lengths"]
+    assert finding.what == (
+        f"the 3 longest records together have {longest} tokens, and a group of them would reach "
+        f"the limit of {longest}"
+    )
+
+
+def test_groups_cannot_learn_summaries_that_are_not_there(tmp_path: Path) -> None:
+    draw_scenes(1, 0, tmp_path, domain="scene", fewest=2)
+    shutil.copy(tmp_path / "scene.jsonl", tmp_path / "held.jsonl")
+    ways = GROUPS.replace("group_size: 3", "summary_ratio: 0.5").replace("bbu", "scene")
+    config = _written(tmp_path, RUN + ways)
+    found = examined(tmp_path / "scene.jsonl", tmp_path / "held.jsonl", config=str(config))
+    # Held-out records are asked one by one, and for their objects.
+    (finding,) = found.findings["lengths"]
+    assert "no summary to learn" in finding.what
+    assert Path(finding.file).name == "scene.jsonl"
+
+
+def _written(folder: Path, text: str) -> Path:
+    config = folder / "run.yaml"
+    for name in ("bbu.jsonl", "scene.jsonl", "held.jsonl"):
+        text = text.replace(f": {name}", f": {folder / name}")
+    config.write_text(text)
+    return config
 
 
 def test_a_yaml_without_a_model(tmp_path: Path) -> None:

@@ -189,22 +189,28 @@ class RecordDataset(TrainingRecords):
         kept: list[jsonl.Line] = []
         costs: list[tuple[int, int]] = []
         lengths = Lengths([], [], [], [], [])
-        for index in progress(range(len(every)), f"checking {path.name}"):
-            try:
-                encoded = every.encode(index)
-            except OverLengthError as error:
-                if not drop_over_length:
-                    raise
-                lengths.dropped.append(f"{error.where}: {error.message}")
-            else:
-                _count(encoded, lengths, encoder)
-                costs.append(cost_of(encoded, encoder.spec, pipeline))
-                kept.append(every._lines[index])
+        for line, encoded in every._encoded(lengths.dropped if drop_over_length else None):
+            _count(encoded, lengths, encoder)
+            costs.append(cost_of(encoded, encoder.spec, pipeline))
+            kept.append(line)
         if not kept:
             raise DataError("no records to learn from", where=str(path))
         measures = Measures.of_pairs(costs)
         records = cls(path, kept, encoder, change, amend, source, pipeline, measures, cache)
         return records, lengths
+
+    def _encoded(self, dropped: list[str] | None) -> Iterator[tuple[jsonl.Line, Encoded]]:
+        """Every record; those that are too long are left out and told in `dropped`, if there is
+        such a list."""
+        for index in progress(range(len(self)), f"checking {self.name}"):
+            try:
+                encoded = self.encode(index)
+            except OverLengthError as error:
+                if dropped is None:
+                    raise
+                dropped.append(f"{error.where}: {error.message}")
+            else:
+                yield self._lines[index], encoded
 
     def __len__(self) -> int:
         return len(self._lines)

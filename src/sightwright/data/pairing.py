@@ -31,7 +31,7 @@ from sightwright.logs import progress
 from sightwright.records import Message
 from sightwright.sampling.measures import Measures
 from sightwright.sampling.plan import Pick, epoch_order
-from sightwright.tasks.dense import GroupMode
+from sightwright.tasks.dense import GroupMode, group_modes
 
 # Keeps the shuffle that makes groups apart from the one that orders them.
 _STREAM = 0x9E3779B1
@@ -116,7 +116,7 @@ class PairedRecords(TrainingRecords):
             OverLengthError: the longest records, should they meet, would.
         """
         limit = self._records.encoder.max_length
-        for mode in self._modes:
+        for mode in group_modes(self._summary_ratio):
             alone = self._measured(mode).lengths
             longest = sum(sorted(alone, reverse=True)[: self._group_size])
             if longest >= limit:
@@ -140,15 +140,10 @@ class PairedRecords(TrainingRecords):
         return Measures.of_pairs(costs)
 
     def longest(self) -> tuple[int, str]:
-        every = [self._measured(mode).measures.tokens for mode in self._modes]
+        modes = group_modes(self._summary_ratio)
+        every = [self._measured(mode).measures.tokens for mode in modes]
         longest = max(int(np.sort(tokens)[-self._group_size :].sum()) for tokens in every)
         return longest, f"the {self._group_size} longest records as a group"
-
-    @property
-    def _modes(self) -> tuple[GroupMode, ...]:
-        """What groups learn, some epoch or other."""
-        ratio = self._summary_ratio
-        return ("dense",) if ratio == 0 else ("summary",) if ratio == 1 else ("dense", "summary")
 
     def _measured(self, mode: GroupMode) -> Alone:
         if mode not in self._alone:

@@ -7,8 +7,8 @@ a crash or a failing disk has left wrong is noticed by its checksum and made ane
 
 The folder never holds more than its bound, what is still being written included. What was used
 longest ago goes first; when that was is an entry's time of modification, set anew by each reading.
-The lock is held while a number is read and written, and somewhat longer when room is made, which is
-a tenth of the bound at once. Nobody who reads waits for it.
+The lock is held while a number is read and written and while an entry gets its name, and somewhat
+longer when room is made, which is a tenth of the bound at once. Nobody who reads waits for it.
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ READ, MADE, NOT_KEPT, EVICTED, DAMAGED = (
     f"{CACHE_PREFIX}{what}" for what in ("read", "made", "not_kept", "evicted", "damaged")
 )
 
-# Magic, width, height, bytes of the patches, their CRC-32.
-_HEADER = struct.Struct("<8sIIQI")
-_MAGIC = b"SWPATCH1"
+# Magic, width, height, bytes of the patches; then the CRC-32 of these and of the patches.
+_HEADER = struct.Struct("<8sIIQ")
+_CHECKSUM = struct.Struct("<I")
+_MAGIC = b"SWPATCH2"
 _LEDGER = "ledger"
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 # An entry, and one that is being written.
@@ -126,7 +127,8 @@ class PatchCache:
 
     def _write(self, path: Path, made: PatchedImage, counts: Counter[str]) -> bool:
         content = made.patches.contiguous().numpy().data
-        header = _HEADER.pack(_MAGIC, *made.size, content.nbytes, zlib.crc32(content))
+        header = _HEADER.pack(_MAGIC, *made.size, content.nbytes)
+        header += _CHECKSUM.pack(zlib.crc32(content, zlib.crc32(header)))
         size = len(header) + content.nbytes
         if not self._writes or size > self.max_bytes:
             return False
@@ -138,7 +140,9 @@ class PatchCache:
             with partial.open("r+b") as file:
                 file.write(header)
                 file.write(content)
-            partial.replace(path)
+            # Who counts meanwhile would meet it by neither name.
+            with self._locked():
+                partial.replace(path)
         except OSError as error:
             # A full disk takes the speed from a run, not its result.
             log.warning("%s: %s; no more patches are kept", self.folder, error.strerror)
@@ -185,7 +189,7 @@ class PatchCache:
         for folder in inside:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    # Another process renames and deletes meanwhile.
+                    # Another process may find it damaged, and delete it meanwhile.
                     with suppress(FileNotFoundError):
                         if _FILE.fullmatch(entry.name):
                             status = entry.stat()
@@ -228,21 +232,26 @@ def _read(path: Path, spec: VisionSpec, counts: Counter[str]) -> PatchedImage | 
     if found is None:
         log.warning("%s is damaged and is made anew", path)
         counts[DAMAGED] += 1
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
         return None
-    # It was used now; another process may have evicted it meanwhile.
-    with suppress(FileNotFoundError):
+    # It was used now; another process may have evicted it meanwhile, or another user own it.
+    with suppress(OSError):
         os.utime(path)
     return found
 
 
 def _whole(content: NDArray[np.uint8], spec: VisionSpec) -> PatchedImage | None:
     """The image of an entry; None for one that is torn or wrong."""
-    if len(content) < _HEADER.size:
+    start = _HEADER.size + _CHECKSUM.size
+    if len(content) < start:
         return None
-    magic, width, height, size, checksum = _HEADER.unpack(content[: _HEADER.size].tobytes())
-    patches = content[_HEADER.size :]
-    if magic != _MAGIC or len(patches) != size or zlib.crc32(patches.data) != checksum:
+    header = content[: _HEADER.size].tobytes()
+    magic, width, height, size = _HEADER.unpack(header)
+    (checksum,) = _CHECKSUM.unpack(content[_HEADER.size : start].tobytes())
+    patches = content[start:]
+    told = zlib.crc32(patches.data, zlib.crc32(header))
+    if magic != _MAGIC or len(patches) != size or told != checksum:
         return None
     _, rows, columns = grid_of(width, height, spec)
     shape = (rows * columns, CHANNELS * spec.patch_size**2)

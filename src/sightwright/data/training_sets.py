@@ -243,11 +243,8 @@ def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> Train
     held_out = [
         held
         for each in fusion.evaluated
-        for held in _held_out(
-            config, each.name, each.val_jsonl, make_encoder(arrange_entry(config, each)),
-            task_of_entry(config, each), sources[each.name], lengths, partial(with_boxes, each),
-        )
-    ]  # fmt: skip
+        for held in _held_out_of(config, each, make_encoder, sources[each.name], lengths)
+    ]
     told = [
         f"{each.name}: {note}"
         for each in fusion.sets
@@ -280,6 +277,14 @@ def _mixture(config: Config, fusion: Fusion, make_encoder: MakeEncoder) -> Train
             *_cache_told(config, *(_pipeline_of(config, each) for each in fusion.sets)),
         ),
     )
+
+
+def _held_out_of(
+    config: Config, each: FusedSet, make_encoder: MakeEncoder, source: Source, lengths: Lengths
+) -> Iterator[HeldOut]:
+    encoder, task = make_encoder(arrange_entry(config, each)), task_of_entry(config, each)
+    amend = partial(with_boxes, each)
+    yield from _held_out(config, each.name, each.val_jsonl, encoder, task, source, lengths, amend)
 
 
 def _opened(

@@ -97,6 +97,8 @@ class Corpus:
         cases: record, question, answer, loose answer of every case, one after another.
         groups: key → (value's hash, record) one after another.
         names: of values in `groups`, by hash; the first `MOST_NAMES`.
+        grouped: for each way that groups are learnt, length and record of every record that is
+            trained on, one after another.
     """
 
     splits: Sequence[Split]
@@ -111,6 +113,7 @@ class Corpus:
     cases: array[int] = field(default_factory=lambda: array("Q"))
     groups: dict[str, array[int]] = field(default_factory=lambda: {})
     names: dict[int, str] = field(default_factory=dict[int, str])
+    grouped: dict[int, array[int]] = field(default_factory=lambda: {})
     classes: Counter[tuple[int, str]] = field(default_factory=Counter[tuple[int, str]])
     attributes: Counter[tuple[int, str, str, str]] = field(
         default_factory=Counter[tuple[int, str, str, str]]
@@ -166,6 +169,9 @@ class Corpus:
         self._add_groups(record, facts)
         self._add_names(record, split, facts)
         self._add_measures(split, facts)
+        if split == 0:
+            for way, length in enumerate(facts.group_lengths):
+                self.grouped.setdefault(way, array("q")).extend((length, record))
 
     def _add_groups(self, record: int, facts: RecordFacts) -> None:
         for key, value in facts.groups:

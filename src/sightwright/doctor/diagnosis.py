@@ -9,6 +9,7 @@ from sightwright import logs
 from sightwright.doctor.checks.classes import check_classes
 from sightwright.doctor.checks.conflicts import check_conflicts
 from sightwright.doctor.checks.copies import check_copies
+from sightwright.doctor.checks.group_lengths import check_group_lengths
 from sightwright.doctor.checks.ids import check_ids
 from sightwright.doctor.checks.leakage import check_leakage
 from sightwright.doctor.checks.spellings import check_spellings
@@ -24,7 +25,7 @@ from sightwright.ingest.workers import Done, Limits, Lost, Progress, Tell, run_j
 
 CORPUS_CHECKS: tuple[Callable[[Corpus], Iterator[Finding]], ...] = (
     check_ids, check_copies, check_leakage, check_conflicts, check_spellings, check_twin_keys,
-    check_classes,
+    check_classes, check_group_lengths,
 )  # fmt: skip
 CHECKS: dict[str, str] = {
     "contract": "lines that training would refuse",
@@ -38,6 +39,7 @@ CHECKS: dict[str, str] = {
     "page_values": "labelled values that are not in the text of their pages",
     "resolution": "text and objects that the pixel budget makes too small",
     "lengths": "records that reach the length limit",
+    "group_lengths": "groups of `legacy_pairing` that reach it",
     "spellings": "one name in two spellings",
     "twin_keys": "two keys that hold the same text",
     "classes": "rare, crowded-out and unseen classes, values and fields",

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, Literal, cast
 
 from sightwright import canonical, images
-from sightwright.doctor.checks.lengths import length_of
+from sightwright.doctor.checks.lengths import group_lengths_of, length_of
 from sightwright.doctor.checks.page_values import fields_seen, leaves
 from sightwright.doctor.checks.resolution import shrinking, smallest_side, smallest_text
 from sightwright.doctor.exam import Exam
@@ -57,6 +57,7 @@ class RecordFacts:
         seen, missing: values looked for in the text of the pages, and those not found, by field.
         alike: pairs of keys that hold the same text; `pairs` those that could.
         length: in tokens; None where it cannot be told.
+        group_lengths: as a group by itself, in each way that groups are learnt; else empty.
         smallest: the lowest text, or the smallest side of an object, at the pixel budget.
         read_pages: pages whose words are known.
     """
@@ -79,6 +80,7 @@ class RecordFacts:
     texts: tuple[str, ...] = ()
     alike: tuple[tuple[str, str], ...] = ()
     length: int | None = None
+    group_lengths: tuple[int, ...] = ()
     smallest: float | None = None
     read_pages: int = 0
 
@@ -95,7 +97,7 @@ def facts_of(exam: Exam, file: int, offset: int) -> RecordFacts:
         "references": tuple(_reference_of(exam, image) for image in exam.images),
         "printed": tuple(map(_printed, exam.words)),
         "groups": tuple(_groups(record.meta, exam.tools.setup.group_by)),
-        "length": _length(exam),
+        **_lengths(exam),
         "smallest": _smallest(exam),
         "read_pages": sum(words is not None for words in exam.words) if exam.answer else 0,
     }
@@ -137,11 +139,11 @@ def _groups(meta: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[st
             yield key, value if isinstance(value, str) else canonical.dumps(value)
 
 
-def _length(exam: Exam) -> int | None:
+def _lengths(exam: Exam) -> dict[str, Any]:
     try:
-        return length_of(exam)
+        return {"length": length_of(exam), "group_lengths": group_lengths_of(exam)}
     except DataError:
-        return None
+        return {}
 
 
 def _smallest(exam: Exam) -> float | None:

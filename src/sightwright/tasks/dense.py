@@ -224,6 +224,13 @@ def _unread(parsed: ParsedObjects) -> Unread:
     )
 
 
+def group_modes(summary_ratio: float) -> tuple[GroupMode, ...]:
+    """What groups learn, some epoch or other, if this share of them learns summaries."""
+    if summary_ratio in (0, 1):
+        return ("summary",) if summary_ratio else ("dense",)
+    return ("dense", "summary")
+
+
 def render_group(
     records: Sequence[InspectionRecord],
     mode: GroupMode,

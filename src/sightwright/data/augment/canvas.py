@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
+from sightwright.clipping import clip
 from sightwright.data.augment.matrices import IDENTITY, Size, border, compose, is_near
 from sightwright.data.augment.report import Dropped, Log, Reshaped, Skipped
 from sightwright.data.augment.shapes import Left, brought_inside, in_whole_pixels, left_on, measure
 from sightwright.data.augment.warp import warp
-from sightwright.geometry import Box, Geometry, Matrix, Polygon, clip, transform
+from sightwright.geometry import Box, Geometry, Matrix, Polygon, transform
 from sightwright.inspection_records import DenseObject
 
 COMPLETENESS = 0.95

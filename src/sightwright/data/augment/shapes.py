@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sightwright.clipping import clip
 from sightwright.data.augment.matrices import Size
 from sightwright.geometry import (
     Box,
@@ -12,7 +13,6 @@ from sightwright.geometry import (
     area,
     bounds,
     canonical,
-    clip,
     faults,
     length,
     signed_area,

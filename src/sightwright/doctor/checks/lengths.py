@@ -18,6 +18,7 @@ def check_lengths(exam: Exam) -> Iterator[Finding]:
     """Only with a YAML: without one nobody knows the tokens."""
     try:
         length = length_of(exam)
+        group_lengths_of(exam)
     except DataError as error:
         yield exam.finding(
             "lengths", "error", f"the run cannot learn from it: {error.message}",
@@ -46,6 +47,21 @@ def length_of(exam: Exam) -> int | None:
     found = [_length(exam, record, encoder) for encoder in trained.encoders(exam.line.path)]
     known = [length for length in found if length is not None]
     return max(known, default=None)
+
+
+def group_lengths_of(exam: Exam) -> tuple[int, ...]:
+    """Tokens of a record as a group by itself, in each way that groups of `legacy_pairing` learn;
+    empty where it is learnt in none, or cannot be told.
+
+    Raises:
+        DataError: groups of the run could not learn from it.
+    """
+    trained, record = exam.tools.trained, exam.record
+    if trained is None or record is None or exam.faulty_shapes:
+        return ()
+    found = [_length(exam, record, each) for each in trained.group_encoders(exam.line.path)]
+    known = [length for length in found if length is not None]
+    return tuple(known) if len(known) == len(found) else ()
 
 
 def _length(exam: Exam, record: Record, encoder: Encoder) -> int | None:

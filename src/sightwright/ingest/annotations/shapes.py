@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from sightwright.clipping import clip
 from sightwright.geometry import (
     CROSSES_ITSELF,
     Box,
@@ -19,7 +20,6 @@ from sightwright.geometry import (
     area,
     bounds,
     canonical,
-    clip,
     faults,
     transform,
     with_points,
