@@ -36,10 +36,11 @@ demo-dense: $(VENV)/.demo ## the same for photographs: draw, train, find every o
 demo-summary: $(VENV)/.demo ## the same for photographs: draw, train, say what each shows
 	$(BIN)/sightwright demo --task summary --out summary-run
 
-# One thread a worker: torch's own threads beside pytest's workers only wait for each other.
+# One thread a worker: torch's own threads beside pytest's workers only wait for each other. A worker
+# takes over half of what another has left, so that what a file sets up is seldom set up twice.
 test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.dev ## the tests that fit everywhere
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-slow: $(VENV)/.dev ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
@@ -63,7 +64,7 @@ test-quant: $(VENV)-quant/.dev ## the tests of weights in four bits (bitsandbyte
 
 test-oldest: export OMP_NUM_THREADS = 1
 test-oldest: $(VENV)-oldest/.dev ## the tests of model and training on the oldest transformers
-	$(VENV)-oldest/bin/python -m pytest -n $(WORKERS) tests/model tests/data tests/train
+	$(VENV)-oldest/bin/python -m pytest -n $(WORKERS) --dist worksteal tests/model tests/data tests/train
 
 check: $(VENV)/.dev ## ruff, pyright, the import contracts, the light-import test
 	$(BIN)/ruff format --check .

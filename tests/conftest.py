@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
 
 from loopback_web import Web
+from warm_commands import Warm, warm_commands
 
 # The same examples in every run: a property that fails here fails everywhere.
 settings.register_profile("same-every-time", derandomize=True)
@@ -27,3 +29,10 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
         web.server.shutdown()
         thread.join()
         web.server.server_close()
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    # The path of a socket is a hundred characters at most.
+    with TemporaryDirectory(prefix="warm") as folder, warm_commands(Path(folder)) as warm:
+        yield warm

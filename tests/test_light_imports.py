@@ -70,3 +70,25 @@ def test_help_answers_at_once() -> None:
     # Half a second on an idle machine (DESIGN.md section 2); a loaded two-core runner gets slack,
     # an import of torch (several seconds) does not pass.
     assert min(seconds) < 1.5
+
+
+VERBS = ("train", "eval", "infer", "merge", "inspect", "serve", "config check", "data show")
+
+
+def test_help_of_a_verb_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\n"
+        "from sightwright.cli.main import main\n"
+        f"for verb in {VERBS!r}:\n"
+        "    try:\n"
+        "        main([*verb.split(), '--help'])\n"
+        "    except SystemExit as end:\n"
+        "        assert not end.code\n"
+        f"print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    *helps, heavy = done.stdout.splitlines()
+    assert heavy == "[]"
+    for verb in VERBS:
+        assert any(line.startswith(f"Usage: sightwright {verb} ") for line in helps)

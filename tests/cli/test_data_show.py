@@ -235,6 +235,12 @@ def test_versions_of_one_record(photographs: Path) -> None:
         assert image.width > 2 * 96
     with pytest.raises(DataError, match="one record has its versions drawn"):
         _draw(photographs, "v.png", "--config", config, "--augment", "3", "--id", "a", "--id", "b")
+    with pytest.raises(ConfigError, match="--limit asks for more"):
+        _draw(photographs, "v.png", "--config", config, "--augment", "3", "--limit", "2")
+    code, output, _ = _draw(
+        photographs, "v.png", "--config", config, "--augment", "1", "--limit", "1"
+    )
+    assert (code, output) == (0, f"{out}: cab-0 and 1 version of it\n")
     with pytest.raises(ConfigError, match="no augmentation"):
         _draw(photographs, "v.png", "--config", _dense(photographs.parent), "--augment", "3")
     with pytest.raises(ConfigError, match="--augment draws"):

@@ -1,5 +1,6 @@
 """Every command line of the user's documents 003 (index) and 004 (playbook), and what a reader
 types here in its place; run at tiny size, in their order, in a folder that looks like a checkout.
+Python is started once for all of them (`warm_commands`).
 
 Left out are those of distillation, GRPO and the stages A and B.
 """
@@ -8,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 
 from sightwright.draw.scene_sets import draw_scenes
 from sightwright.model.load import resolve_folder
+from warm_commands import Warm
 
 ROOT = Path(__file__).parents[2]
 
@@ -207,16 +208,15 @@ def _write_annotations(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def done(checkout: Path) -> list[subprocess.CompletedProcess[str]]:
-    return [_run(checkout, command) for command in COMMANDS]
+def done(checkout: Path, warm: Warm) -> list[subprocess.CompletedProcess[str]]:
+    return [_run(checkout, command, warm) for command in COMMANDS]
 
 
-def _run(folder: Path, command: Command) -> subprocess.CompletedProcess[str]:
-    binaries = Path(sys.executable).parent
+def _run(folder: Path, command: Command, warm: Warm) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
-        "PATH": f"{binaries}:{os.environ['PATH']}",
-        "PYTHON": sys.executable,
+        "PATH": f"{warm.path}:{os.environ['PATH']}",
+        "PYTHON": "python",
         "OMP_NUM_THREADS": "1",
     }
     done = subprocess.run(

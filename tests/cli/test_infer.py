@@ -14,6 +14,7 @@ from sightwright.certificate import Certificate, Pixels, StoredSchema, Task
 from sightwright.cli.main import main
 from sightwright.infer.engine import Request
 from sightwright.infer.fake import FakeEngine
+from sightwright.infer.transformers_engine import TransformersEngine
 from sightwright.model.load import resolve_folder
 from sightwright.records import ImageRef, Text
 from sightwright.schema import compile_schema
@@ -114,6 +115,22 @@ def test_a_text_is_printed_as_it_is_written(
     assert (code, out) == (0, "a text\n")
     code, out, err = run(capsys, *asked, "--schema", schema, "--stream")
     assert (code, out) == (2, "") and "printed when it is whole" in err
+
+
+def test_what_cannot_be_streamed_is_refused_before_a_model_is_loaded(
+    capsys: pytest.CaptureFixture[str],
+    image: str,
+    schema: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(TransformersEngine, "from_folder")
+    code, out, err = run(capsys, *LOCAL, "--image", image, "--schema", schema, "--stream")
+    assert (code, out) == (2, "") and "printed when it is whole" in err
+
+
+def test_another_backend_is_a_server(capsys: pytest.CaptureFixture[str], image: str) -> None:
+    code, _, err = run(capsys, *LOCAL, "--image", image, "--infer_backend", "vllm")
+    assert code == 2 and "--infer_backend vllm" in err and "--url" in err
 
 
 def test_temperature_seed_and_system_reach_the_engine(

@@ -71,3 +71,26 @@ def test_a_missing_file_is_a_message(tmp_path: Path, capsys: pytest.CaptureFixtu
         main(["train", "--config", str(tmp_path / "none.yaml")])
     assert caught.value.code == 2
     assert "none.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--verbose", "--debug"])
+def test_the_libraries_say_more_if_asked(
+    flag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before transformers is imported, which reads it then."""
+    monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "kept for the end of the test")
+    monkeypatch.delenv("TRANSFORMERS_VERBOSITY")
+    for flags, said in (([], None), ([flag], "info")):
+        with pytest.raises(SystemExit):
+            main(["train", "--config", str(tmp_path / "none.yaml"), *flags])
+        assert os.environ.get("TRANSFORMERS_VERBOSITY") == said
+
+
+def test_a_command_line_that_is_wrong_names_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not what was started: `python -m src.sft` knows no verbs."""
+    with pytest.raises(SystemExit) as caught:
+        main(["train"])
+    assert caught.value.code == 2
+    assert "Try 'sightwright train --help'" in capsys.readouterr().err

@@ -119,6 +119,7 @@ def test_the_types_are_told_in_words() -> None:
 def test_what_this_version_cannot_run_is_said() -> None:
     known = entries()
     assert known["export.max_shard_size"].read_by in ((), ("merge",))
+    assert {"train", "eval"} <= set(known["prompts.user"].read_by)
     assert known["training.torch_compile"].limits == (
         "only false is accepted: compiling the whole forward means a new compilation at every "
         "batch shape",

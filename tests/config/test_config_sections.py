@@ -257,6 +257,7 @@ def test_a_prompt_may_be_the_name_of_a_text_file(tmp_path: Path) -> None:
     [
         ("", "chat"),
         ("custom: {emit_norm: norm100}", "dense"),
+        ("custom: {user_prompt: List all parts.}", "dense"),
         ("custom: {use_summary: true, json_format: standard}", "summary"),
         ("custom: {emit_norm: none}\ntask: {type: extract}", "extract"),
     ],

@@ -51,7 +51,7 @@ REFUSED = {
     "template: {truncation_strategy: left}": "template.truncation_strategy",
     "template: {truncation_strategy: right}": "template.truncation_strategy",
     "model: {device_map: auto}": "model.device_map",
-    "custom: {user_prompt: Look.}": "custom.user_prompt",
+    "custom: {user_prompt: Look.}\ntask: {type: chat}": "custom.user_prompt",
     "prompts: {domain: bbu}": "prompts",
 }
 

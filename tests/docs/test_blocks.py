@@ -1,7 +1,8 @@
 """Every block of the README, the guides and the documents is run, in order, as a reader would.
 
 The README runs in a folder with PDFs, labels and a schema; every other page runs in a copy of what
-the README's tour leaves behind, as each of them says at its top, beside the checkout's folders.
+the README's tour leaves behind, as each of them says at its top, beside the checkout's folders, and
+its commands need not import torch anew (`warm_commands`).
 
 - `bash` blocks run as one shell session per page. A `make` line is only checked to be a target
   (the tests themselves run under `make test`).
@@ -20,6 +21,8 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+from warm_commands import Warm
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -70,12 +73,16 @@ def write_documents(folder: Path) -> None:
     canonical.write_json(folder / "receipt.schema.json", schema_of("receipt"))
 
 
-def run_blocks(page: Path, folder: Path) -> None:
+def run_blocks(page: Path, folder: Path, path: str = str(Path(sys.executable).parent)) -> None:
+    """
+    Args:
+        path: where the shell looks for commands first.
+    """
     for block in blocks_of(page):
         write_named_file(block, folder)
     script = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
     script += "\n".join(shell_of(block) for block in blocks_of(page))
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
@@ -92,12 +99,12 @@ def test_the_readme_runs(after_the_tour: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_block_runs(page: Path, after_the_tour: Path, tmp_path: Path) -> None:
+def test_every_block_runs(page: Path, after_the_tour: Path, warm: Warm, tmp_path: Path) -> None:
     folder = tmp_path / "reader"
     shutil.copytree(after_the_tour, folder)
     for name in ("configs", "schemas", "scripts", "src"):
         (folder / name).symlink_to(ROOT / name)
-    run_blocks(page, folder)
+    run_blocks(page, folder, warm.path)
 
 
 def write_named_file(block: Block, folder: Path) -> None:

@@ -109,6 +109,20 @@ def test_irrelevant_summaries_and_the_dense_contract(tmp_path: Path) -> None:
     assert done.returncode == 2 and "no records" in done.stderr
 
 
+def test_a_runs_yaml_is_checked_and_shown(tmp_path: Path) -> None:
+    check = "scripts/validate_sft_config.py"
+    (tmp_path / "base.yaml").write_text("tuner: {lora_rank: 7}\n")
+    (tmp_path / "run.yaml").write_text("global_max_length: 64\n")
+    done = python(check, tmp_path, "--config", "run.yaml", "--base-config", "base.yaml")
+    assert done.returncode == 0, done.stderr
+    told = [line.split() for line in done.stdout.splitlines()]
+    assert ["run.yaml", "ok", "a", "fragment"] in told
+    assert ["tuner.lora_rank", "7", "base.yaml:1"] in told
+    (tmp_path / "run.yaml").write_text("tuner: {lora_rnk: 7}\n")
+    done = python(check, tmp_path, "--config", "run.yaml")
+    assert done.returncode == 2 and "did you mean lora_rank?" in done.stdout
+
+
 def coco(folder: Path, name: str, *, lvis: bool) -> None:
     (folder / "images" / "train2017").mkdir(parents=True, exist_ok=True)
     images, annotations = [], []
@@ -162,6 +176,12 @@ def test_lvis_and_coco_and_a_sample_of_them(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "4 of 10 records" in done.stdout
+
+
+def test_a_limit_of_points_is_of_polygons(tmp_path: Path) -> None:
+    done = python("public_data/convert_lvis.py", tmp_path, "--poly-max-points", "12")
+    assert done.returncode == 2
+    assert "--poly-max-points is of polygons: give --use-polygon with it" in done.stderr
 
 
 def test_folders_are_named_by_the_options() -> None:

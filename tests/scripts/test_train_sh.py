@@ -23,9 +23,13 @@ def echo(tmp_path: Path) -> Path:
     path.write_text(
         '#!/bin/sh\nprintf "%s\\n" "$@"\n'
         'echo "gpus=${CUDA_VISIBLE_DEVICES-} threads=${OMP_NUM_THREADS-}"\n'
+        'echo "memory=${PYTORCH_ALLOC_CONF-} folder=$PWD" >&2\n'
     )
     path.chmod(0o755)
     return path
+
+
+UNSET = "unset"
 
 
 def started(
@@ -33,10 +37,11 @@ def started(
 ) -> subprocess.CompletedProcess[str]:
     # A path without nvidia-smi: what GPUs there are is said by the test.
     kept = {"PATH": f"{echo.parent}:/usr/bin:/bin", "HOME": str(echo.parent)}
+    settings = {**kept, "PYTHON": str(echo), "CUDA_VISIBLE_DEVICES": "", **variables}
     return subprocess.run(
         ["bash", str(SCRIPT), *arguments],
         cwd=folder,
-        env={**kept, "PYTHON": str(echo), "CUDA_VISIBLE_DEVICES": "", **variables},
+        env={name: value for name, value in settings.items() if value != UNSET},
         capture_output=True,
         text=True,
         timeout=60,
@@ -118,6 +123,33 @@ def test_several_gpus_are_several_processes(echo: Path) -> None:
     on_cpu = started(echo, config="lora_8b", processes="2")
     assert "--nproc_per_node\n2\n" in on_cpu.stdout
     assert on_cpu.stdout.splitlines()[-1] == "gpus= threads="
+
+
+@pytest.mark.parametrize(
+    ("says", "processes"),
+    [
+        ("GPU 0: H200 (UUID: a)\nGPU 1: H200 (UUID: b)", 2),
+        ("GPU 0: H200 (UUID: a)\n  MIG 1g.18gb Device 0: (UUID: c)", 1),
+        ("NVIDIA-SMI has failed because it could\nnot communicate with the driver.", 1),
+    ],
+)
+def test_every_gpu_that_is_there_has_a_process(says: str, processes: int, echo: Path) -> None:
+    listing = echo.with_name("nvidia-smi")
+    listing.write_text(f"#!/bin/sh\necho '{says}'\n")
+    listing.chmod(0o755)
+    found = told(started(echo, config="lora_8b", CUDA_VISIBLE_DEVICES=UNSET))
+    assert ("--nproc_per_node" in found) == (processes > 1)
+    if processes > 1:
+        assert found[found.index("--nproc_per_node") + 1] == str(processes)
+
+
+@pytest.mark.parametrize("name", ["PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"])
+def test_the_allocator_is_the_users_own(name: str, echo: Path, tmp_path: Path) -> None:
+    """torch reads the newer of the two names first."""
+    usual = started(echo, folder=tmp_path, config="lora_8b", gpus="0")
+    assert usual.stderr == f"memory=expandable_segments:True folder={ROOT}\n"
+    own = started(echo, config="lora_8b", gpus="0", **{name: "max_split_size_mb:128"})
+    assert own.stderr.startswith("memory=max_split_size_mb:128 ")
 
 
 def test_several_machines_meet_where_they_are_told(echo: Path) -> None:
