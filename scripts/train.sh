@@ -16,7 +16,8 @@
 #   PYTHON       the interpreter; by default .venv/bin/python of this checkout, else python3
 #   MASTER_ADDR, MASTER_PORT, NNODES, NODE_RANK   several machines: the same on each but NODE_RANK
 #
-# Arguments are passed on to `python -m src.sft`.
+# Arguments are passed on to `python -m src.sft`, which runs in the checkout: paths in the YAML that
+# are relative start there, wherever this script was called.
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -50,7 +51,8 @@ count_gpus() {
   elif [[ -z "${CUDA_VISIBLE_DEVICES-unset}" ]]; then
     echo 0
   elif command -v nvidia-smi >/dev/null; then
-    nvidia-smi --list-gpus | grep -c . || true
+    # Without a driver it says so on stdout, and a GPU in slices has a line for each of them too.
+    nvidia-smi --list-gpus | grep -c '^GPU ' || true
   else
     echo 0
   fi
@@ -83,7 +85,7 @@ processes="${processes:-$((num_gpus > 0 ? num_gpus : 1))}"
 if ((num_gpus > 0)); then
   export OMP_NUM_THREADS="${OMP_NUM_THREADS:-8}"
   # Images of all sizes leave holes in the memory; its segments can grow into them.
-  export PYTORCH_ALLOC_CONF="${PYTORCH_ALLOC_CONF:-expandable_segments:True}"
+  export PYTORCH_ALLOC_CONF="${PYTORCH_ALLOC_CONF:-${PYTORCH_CUDA_ALLOC_CONF:-expandable_segments:True}}"
   # A process whose partner has died ends, and does not wait for it.
   export TORCH_NCCL_ASYNC_ERROR_HANDLING="${TORCH_NCCL_ASYNC_ERROR_HANDLING:-1}"
 fi

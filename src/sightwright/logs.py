@@ -4,6 +4,7 @@ A library never configures logging; only the command line calls `configure`.
 """
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Sized
@@ -23,7 +24,14 @@ def get_logger(name: str) -> logging.Logger:
 
 
 def configure(verbose: bool = False) -> None:
-    """Send this package's records to stderr, one line each."""
+    """Send this package's records to stderr, one line each.
+
+    Args:
+        verbose: let transformers, too, tell which files it loads and what it runs.
+    """
+    if verbose:
+        # Read when it is imported, which must not happen here.
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "info")
     logger = logging.getLogger("sightwright")
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     if not logger.handlers:

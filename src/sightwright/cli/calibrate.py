@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sightwright.cli.paths import folder_option, given_path
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -15,10 +17,15 @@ FILE_NAME, PAGE_NAME = "calibration.json", "calibration.html"
 
 
 def calibrate(
-    evaluation: Annotated[Path, typer.Argument(help="The folder that `eval --out` wrote.")],
+    evaluation: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", parser=given_path, help="The folder that `eval --out` wrote."
+        ),
+    ],
     into: Annotated[
         Path | None,
-        typer.Option(help="Store it in this model's sightwright.json: an adapter, a run, a model."),
+        folder_option("Store it in this model's sightwright.json: an adapter, a run, a model."),
     ] = None,
     target_risk: Annotated[
         float,
@@ -27,8 +34,7 @@ def calibrate(
         ),
     ] = 0.01,
     out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of calibration.json and .html; else the evaluation's."),
+        Path | None, folder_option("Folder of calibration.json and .html; else the evaluation's.")
     ] = None,
     other_weights: Annotated[
         bool, typer.Option(help="Store it although other weights were evaluated, knowingly.")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sightwright.cli.config_keys import explain, schema
+from sightwright.cli.paths import given_path
+from sightwright.cli.train import BaseConfig
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,15 +20,17 @@ app = typer.Typer(
 app.command()(explain)
 app.command()(schema)
 
-BaseConfig = Annotated[
-    Path | None, typer.Option("--base_config", "--base-config", help="YAML below everything else.")
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="YAML files, each checked by itself.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE", parser=given_path, help="YAML files, each checked by itself."
+        ),
+    ],
     base_config: BaseConfig = None,
     as_json: AsJson = False,
 ) -> None:
@@ -149,7 +153,7 @@ def _wide(console: "Console") -> "Console":
 
 @app.command()
 def show(
-    file: Annotated[Path, typer.Argument(help="The YAML.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", parser=given_path, help="The YAML.")],
     base_config: BaseConfig = None,
     show_all: Annotated[bool, typer.Option("--all", help="Also what is left at default.")] = False,
     as_json: AsJson = False,

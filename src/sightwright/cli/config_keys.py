@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sightwright.cli.paths import file_option
+
 if TYPE_CHECKING:
     from sightwright.config.describe import Entry
 
@@ -91,7 +93,7 @@ def _print_table(found: "list[Entry]") -> None:
 
 
 def schema(
-    out: Annotated[Path | None, typer.Option(help="Write it into this file.")] = None,
+    out: Annotated[Path | None, file_option("Write it into this file.")] = None,
     mixture: Annotated[
         bool, typer.Option("--mixture", help="Of the file that `fusion_config` names.")
     ] = False,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sightwright.config.schema import Config
     from sightwright.data.show_picture import DrawnRecords
 
+_RECORDS = 20
 _MOST_RECORDS = 1000
 _MOST_ON_A_PICTURE = 100
 _MOST_VERSIONS = 63
@@ -34,8 +35,9 @@ def show(
         ),
     ],
     limit: Annotated[
-        int, typer.Option(help="The first so many records.", min=1, max=_MOST_RECORDS)
-    ] = 20,
+        int | None,
+        typer.Option(help=f"The first so many records; else {_RECORDS}.", min=1, max=_MOST_RECORDS),
+    ] = None,
     ids: Annotated[
         list[str] | None, typer.Option("--id", help="Only the record with this id; repeatable.")
     ] = None,
@@ -74,12 +76,13 @@ def show(
     settings = _settings(config, model, max_pixels, augment)
     if out.suffix.lower() not in _PICTURES:
         view = _view(settings, config, file, augment, model, max_pixels)
-        _write_sheet(file, out, view, limit, ids or (), as_json=json)
+        _write_sheet(file, out, view, limit or _RECORDS, ids or (), as_json=json)
     elif augment:
         assert settings is not None
+        _require_one(limit)
         _write_versions(file, out, settings, augment, ids or (), as_json=json)
     else:
-        _write_picture(file, out, settings, limit, ids or (), as_json=json)
+        _write_picture(file, out, settings, limit or _RECORDS, ids or (), as_json=json)
 
 
 def _settings(
@@ -194,6 +197,16 @@ def _print_drawn(out: Path, drawn: "DrawnRecords") -> None:
         typer.echo(f"  {shown(line, 200)}")
     if (left := len(drawn.unwritten) - _MOST_PRINTED) > 0:
         typer.echo(f"  … and {left} more")
+
+
+def _require_one(limit: int | None) -> None:
+    from sightwright.errors import ConfigError
+
+    if limit not in (None, 1):
+        raise ConfigError(
+            "a picture of versions is of one record, and --limit asks for more",
+            remedy="write HTML, or leave --limit out; --id names another record than the first",
+        )
 
 
 def _write_versions(

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sightwright.cli.paths import folder_option
+
 
 class Task(StrEnum):
     extract = "extract"
@@ -14,9 +16,7 @@ class Task(StrEnum):
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for everything it makes.")] = Path(
-        "demo-run"
-    ),
+    out: Annotated[Path, folder_option("Folder for everything it makes.")] = Path("demo-run"),
     task: Annotated[
         Task,
         typer.Option(help="Read documents; find the parts of cabinets; or say what they hold."),

@@ -6,12 +6,10 @@ Without either it is a conversation. ms-swift's names of the options are taken t
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
-
+from sightwright.cli import infer_options as options
 from sightwright.cli.counts import counted
 from sightwright.cli.paths import given_path
 from sightwright.errors import ConfigError
@@ -29,32 +27,6 @@ if TYPE_CHECKING:
 
 _DRAW_SECONDS = 600.0
 _IS_ADDRESS = ("http://", "https://", "data:")
-
-
-class Backend(StrEnum):
-    """What ms-swift calls transformers; another backend is a server, asked with --url."""
-
-    pt = "pt"
-    transformers = "transformers"
-
-
-def _path(help: str, metavar: str = "FILE") -> Any:
-    return typer.Option(parser=given_path, metavar=metavar, help=help, show_default=False)
-
-
-def _given(help: str, *names: str, **more: Any) -> Any:
-    return typer.Option(*names, help=help, show_default=False, **more)
-
-
-Images = Annotated[
-    list[str] | None,
-    typer.Option("--image", metavar="FILE", show_default=False,
-                 help="An image, or its http(s) address; give one option for each."),
-]  # fmt: skip
-ApiKey = Annotated[
-    str | None,
-    _given("Key of the server at --url.", envvar="SIGHTWRIGHT_API_KEY"),
-]
 
 
 @dataclass(frozen=True)
@@ -77,6 +49,7 @@ class _Shown:
 
     images: tuple[str, ...]
     pdf: Path | None
+    max_pixels: int | None
     dpi: int
     window_pages: int
 
@@ -85,100 +58,103 @@ class _Shown:
         return not self.images and self.pdf is None
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line says of the question; None where it says nothing."""
+
+    schema: Path | None
+    prompt: str | None
+    system: str | None
+
+    @property
+    def is_nothing(self) -> bool:
+        return self.schema is None and self.prompt is None
+
+
+@dataclass(frozen=True)
+class _Told:
+    """How the answer is drawn and told."""
+
+    max_tokens: int | None
+    temperature: float
+    seed: int
+    stream: bool
+    as_json: bool
+
+
 def infer(
-    model: Annotated[
-        str | None,
-        _given("A model's folder, a hub id, or tiny; with --url its name at the server."),
-    ] = None,
-    adapters: Annotated[Path | None, _path("An adapter's folder, or a run folder.", "DIR")] = None,
-    image: Images = None,
-    pdf: Annotated[Path | None, _path("A PDF.")] = None,
-    schema: Annotated[
-        Path | None, _path("JSON Schema of the document; else the trained one.")
-    ] = None,
-    prompt: Annotated[str | None, _given("Instruction; else the trained one.")] = None,
-    system: Annotated[
-        str | None, _given("System turn of a question in free text; else the trained one.")
-    ] = None,
-    max_tokens: Annotated[
-        int | None,
-        _given("Output limit; else as trained, or 512.", "--max-tokens", "--max-new-tokens", min=1),
-    ] = None,
-    temperature: Annotated[
-        float, typer.Option(help="Draw at this temperature; 0: the likeliest.", min=0)
-    ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
-    stream: Annotated[
-        bool, typer.Option("--stream", help="Print a text as it is written.")
-    ] = False,
-    max_pixels: Annotated[
-        int | None, _given("Most pixels of an image; else as trained.", min=1)
-    ] = None,
-    dpi: Annotated[int, typer.Option(help="Resolution of the PDF.", min=36, max=1200)] = 200,
-    window_pages: Annotated[
-        int, typer.Option(help="Pages shown at once; more are read in windows.", min=1)
-    ] = 8,
-    url: Annotated[
-        str | None,
-        _given("Ask this OpenAI-compatible server: http://host:8000/v1.", metavar="URL"),
-    ] = None,
-    api_key: ApiKey = None,
-    certificate: Annotated[
-        Path | None,
-        _path("With --url: folder whose sightwright.json says how to ask.", "DIR"),
-    ] = None,
-    device: Annotated[str | None, _given("cpu, cuda, …; by default the best.")] = None,
-    dtype: Annotated[
-        str, typer.Option("--dtype", "--torch-dtype", help="Number format; auto: as stored.")
-    ] = "auto",
-    attn_impl: Annotated[
-        str, typer.Option(help="sdpa, flash_attention_2 or eager; of a model loaded here.")
-    ] = "sdpa",
-    infer_backend: Annotated[Backend, typer.Option(hidden=True)] = Backend.transformers,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the answer and its story as one JSON object.")
-    ] = False,
+    model: options.Model = None,
+    adapters: options.Adapters = None,
+    image: options.Images = None,
+    pdf: options.Pdf = None,
+    schema: options.Schema = None,
+    prompt: options.Prompt = None,
+    system: options.System = None,
+    max_tokens: options.MaxTokens = None,
+    temperature: options.Temperature = 0.0,
+    seed: options.Seed = 0,
+    stream: options.Stream = False,
+    max_pixels: options.MaxPixels = None,
+    dpi: options.Dpi = 200,
+    window_pages: options.WindowPages = 8,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    certificate: options.Certificate = None,
+    device: options.Device = None,
+    dtype: options.Dtype = "auto",
+    attn_impl: options.AttnImpl = "sdpa",
+    infer_backend: options.InferBackend = "transformers",
+    as_json: options.AsJson = False,
 ) -> None:
     """Read one document or picture; prints the document, or the text, on stdout.
 
     With neither an image nor a PDF nor a question: a conversation, one question a line.
     """
+    _check_backend(infer_backend)
     where = _Where(model, adapters, url, api_key, certificate, device, dtype, attn_impl)
-    shown = _Shown(tuple(image or ()), pdf, dpi, window_pages)
-    talks = shown.is_nothing and schema is None and prompt is None
+    shown = _Shown(tuple(image or ()), pdf, max_pixels, dpi, window_pages)
+    asked = _Asked(schema, prompt, system)
+    _answer(where, shown, asked, _Told(max_tokens, temperature, seed, stream, as_json))
+
+
+def _answer(where: _Where, shown: _Shown, asked: _Asked, told: _Told) -> None:
+    talks = shown.is_nothing and asked.is_nothing
     _check(where, shown, talks)
     from sightwright.cli.infer_answers import Drawn, Manner
     from sightwright.cli.infer_talk import talk
     from sightwright.infer.asking import output_tokens_of, pixels_of
 
     known = _known(where)
-    limit = max_tokens or output_tokens_of(known)
-    manner = Manner(limit, temperature, seed, stream, as_json)
-    spec = _spec(where, pixels_of(known, max_pixels))
+    limit = told.max_tokens or output_tokens_of(known)
+    manner = Manner(limit, told.temperature, told.seed, told.stream, told.as_json)
+    spec = _spec(where, pixels_of(known, shown.max_pixels))
     if talks:
         with _engine(where, spec) as engine:
-            talk(Drawn(engine, manner), manner, _opened, system or _system_of(known))
+            talk(Drawn(engine, manner), manner, _opened, asked.system or _system_of(known))
         return
-    question = _question(known, schema, prompt, system)
+    question = _question(known, asked, told)
     pages = _pages(shown, spec)
     with _engine(where, spec) as engine:
-        _read(Drawn(engine, manner), question, pages, known, manner, window_pages)
+        _read(Drawn(engine, manner), question, pages, known, manner, shown.window_pages)
 
 
 def _question(
-    known: "Certificate | None", schema: Path | None, prompt: str | None, system: str | None
+    known: "Certificate | None", asked: _Asked, told: _Told
 ) -> "ExtractTask | TextQuestion":
     from sightwright.infer.asking import TextQuestion, question_of
     from sightwright.schema import load_schema
 
-    question = question_of(known, load_schema(schema) if schema else None, prompt)
-    if system is None:
-        return question
-    if not isinstance(question, TextQuestion):
+    schema = load_schema(asked.schema) if asked.schema else None
+    question = question_of(known, schema, asked.prompt)
+    if isinstance(question, TextQuestion):
+        return replace(question, system=asked.system) if asked.system is not None else question
+    if asked.system is not None:
         raise ConfigError(
             "--system: a document is asked for by its instruction alone", remedy="give --prompt"
         )
-    return replace(question, system=system)
+    if told.stream:
+        raise ConfigError("--stream: a document is printed when it is whole", remedy="leave it out")
+    return question
 
 
 def _system_of(known: "Certificate | None") -> str | None:
@@ -202,6 +178,15 @@ def _read(
     else:
         calibration = known.calibration if known else None
         read_document(engine, question, pages, calibration, manner, window_pages)
+
+
+def _check_backend(name: str) -> None:
+    """ms-swift calls transformers pt."""
+    if name not in ("pt", "transformers"):
+        raise ConfigError(
+            f"--infer_backend {name}: models are loaded with transformers alone here",
+            remedy="start a server of that kind, and ask it with --url http://host:8000/v1",
+        )
 
 
 def _check(where: _Where, shown: _Shown, talks: bool) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sightwright.cli.counts import counted
-from sightwright.errors import ConfigError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -77,8 +76,6 @@ def read_document(
     from sightwright import canonical
     from sightwright.infer.reading import read_pages
 
-    if manner.stream:
-        raise ConfigError("--stream: a document is printed when it is whole", remedy="leave it out")
     found = read_pages(engine, task, pages, window_pages=window_pages, max_tokens=manner.max_tokens)
     tell(engine, f"schema {task.schema.name!r}", len(pages), [w.completion for w in found.windows])
     if manner.as_json:

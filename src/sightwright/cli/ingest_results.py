@@ -1,11 +1,12 @@
 """`sightwright ingest results`: a table of bills of lading and their images to chat records."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sightwright.cli.counts import counted
+from sightwright.cli.page_options import Json
 from sightwright.cli.paths import given_path
 
 if TYPE_CHECKING:
@@ -15,48 +16,47 @@ if TYPE_CHECKING:
 _MOST_NAMES = 20
 
 
+def _path(help: str, metavar: str) -> Any:
+    return typer.Option(parser=given_path, metavar=metavar, help=help)
+
+
+Results = Annotated[Path, _path("JSON list, one row per container.", "FILE")]
+ImagesDirs = Annotated[
+    list[Path] | None,
+    _path(
+        "Folder of images, searched with its folders; repeatable. data/raw/combined unless given.",
+        "DIR",
+    ),
+]
+Prompt = Annotated[
+    Path | None,
+    _path("What the model is asked; prompts/bl_extraction_prompt.txt unless given.", "FILE"),
+]
+Out = Annotated[Path, _path("The JSONL to write.", "FILE")]
+Limit = Annotated[int, typer.Option(min=0, help="Most documents; 0 for all.")]
+SkipMissing = Annotated[
+    bool, typer.Option("--skip-missing-images", help="Leave out documents without image, counted.")
+]
+EmptyMissing = Annotated[
+    bool,
+    typer.Option(
+        "--empty-missing-images",
+        help="Write them with an empty image, which `data validate` then names.",
+    ),
+]
+MissingReport = Annotated[Path | None, _path("Gets the names without image.", "FILE")]
+
+
 def results(
-    results: Annotated[
-        Path,
-        typer.Option(parser=given_path, metavar="FILE", help="JSON list, one row per container."),
-    ] = Path("docs/results.json"),
-    images_dir: Annotated[
-        list[Path] | None,
-        typer.Option(
-            parser=given_path,
-            metavar="DIR",
-            help="Folder of images, searched with its folders; repeatable. "
-            "data/raw/combined unless given.",
-        ),
-    ] = None,
-    prompt: Annotated[
-        Path | None,
-        typer.Option(
-            parser=given_path,
-            metavar="FILE",
-            help="What the model is asked; prompts/bl_extraction_prompt.txt unless given.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path, typer.Option(parser=given_path, metavar="FILE", help="The JSONL to write.")
-    ] = Path("data/train.jsonl"),
-    limit: Annotated[int, typer.Option(min=0, help="Most documents; 0 for all.")] = 0,
-    skip_missing_images: Annotated[
-        bool,
-        typer.Option("--skip-missing-images", help="Leave out documents without image, counted."),
-    ] = False,
-    empty_missing_images: Annotated[
-        bool,
-        typer.Option(
-            "--empty-missing-images",
-            help="Write them with an empty image, which `data validate` then names.",
-        ),
-    ] = False,
-    missing_report: Annotated[
-        Path | None,
-        typer.Option(parser=given_path, metavar="FILE", help="Gets the names without image."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    results: Results = Path("docs/results.json"),
+    images_dir: ImagesDirs = None,
+    prompt: Prompt = None,
+    out: Out = Path("data/train.jsonl"),
+    limit: Limit = 0,
+    skip_missing_images: SkipMissing = False,
+    empty_missing_images: EmptyMissing = False,
+    missing_report: MissingReport = None,
+    json: Json = False,
 ) -> None:
     """Join a table of results with its images into chat records.
 
@@ -68,16 +68,13 @@ def results(
     from sightwright import canonical
     from sightwright.ingest.results import make_result_records, read_prompt
 
-    if skip_missing_images and empty_missing_images:
-        raise typer.BadParameter("--skip-missing-images and --empty-missing-images exclude another")
-    missing: Missing = "skip" if skip_missing_images else "error"
     report = make_result_records(
         results,
         images_dir or [Path("data/raw/combined")],
         read_prompt(prompt),
         out,
         limit=limit,
-        missing="empty" if empty_missing_images else missing,
+        missing=_missing(skip_missing_images, empty_missing_images),
         missing_report=missing_report,
     )
     if json:
@@ -86,6 +83,16 @@ def results(
     _print_rows(report.rows)
     _print(report, skip_missing_images)
     typer.echo(f"{counted(report.num_records, 'record')} in {out}")
+
+
+def _missing(skip: bool, empty: bool) -> "Missing":
+    if skip and empty:
+        raise typer.BadParameter(
+            "--skip-missing-images and --empty-missing-images exclude each other"
+        )
+    if skip:
+        return "skip"
+    return "empty" if empty else "error"
 
 
 def _print(report: "ResultsReport", skipped: bool) -> None:

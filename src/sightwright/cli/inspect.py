@@ -32,7 +32,7 @@ class _Failed:
 def inspect(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(parser=given_path, metavar="DIR...", help="Checkpoints or models."),
+        typer.Argument(parser=given_path, metavar="DIR", help="Checkpoints or models."),
     ] = None,
     paths: Annotated[
         list[Path] | None,

@@ -68,7 +68,9 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Say more: which files are loaded, what runs.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
     ] = False,
@@ -94,7 +96,8 @@ _REFUSALS = (
 def main(arguments: list[str] | None = None) -> None:
     """Run one command line; the user's mistakes end in a message, ours in a traceback."""
     try:
-        app(arguments)
+        # The scripts call this too: what they were started as knows no verbs.
+        app(arguments, prog_name="sightwright")
     except SightwrightError as error:
         _tell(str(error))
         raise SystemExit(error.exit_code) from None

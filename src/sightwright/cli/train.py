@@ -1,20 +1,31 @@
 """`sightwright train`: a YAML in, a folder of checkpoints out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sightwright.cli.paths import file_option, given_path
+
+if TYPE_CHECKING:
+    from sightwright.train.sft import RunResult
+
+BaseConfig = Annotated[
+    Path | None,
+    typer.Option("--base_config", "--base-config", parser=given_path, metavar="FILE",
+                 help="A YAML that everything overrides."),
+]  # fmt: skip
+
 
 def train(
-    config: Annotated[Path, typer.Option("--config", help="The run's YAML.")],
-    base_config: Annotated[
-        Path | None,
-        typer.Option("--base-config", "--base_config", help="A YAML that everything overrides."),
-    ] = None,
+    config: Annotated[Path, file_option("The run's YAML.")],
+    base_config: BaseConfig = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Say more: which files are loaded, what runs.")
+    ] = False,
     debug: Annotated[
         bool,
-        typer.Option("--debug", help="Say more, and show the settings and one sample in colour."),
+        typer.Option("--debug", help="The same, and show the settings and one sample in colour."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -25,37 +36,42 @@ def train(
 
     tell_bugs_once()
     _keep_stdout_ours()
-    if debug:
+    if debug or verbose:
         logs.configure(verbose=True)
     for package in ("torch", "transformers", "peft", "accelerate"):
         require(package, "train")
     if not is_first():
         _be_quiet()
-    from sightwright.train.sft import RunResult
     from sightwright.train.sft import train as run
 
-    result: RunResult = run(config, base_config, debug)
+    result = run(config, base_config, debug)
     if not is_first():
         leave()
         return
     if as_json:
         print(canonical.dumps(result.as_json()))
-        return
+    else:
+        _print(result)
+
+
+def _print(result: "RunResult") -> None:
     best = result.best_checkpoint
     print(f"run        {result.folder}")
     print(f"checkpoint {'none was saved' if best is None else best}")
+    width = max(map(len, result.metrics), default=0)
     for key, value in sorted(result.metrics.items()):
-        print(f"{key:<28} {value:.6g}")
+        print(f"{key:<{width}} {value:.6g}")
 
 
 def _be_quiet() -> None:
     """What this process would warn of, the first one does."""
     import logging
 
-    from transformers.utils.logging import disable_progress_bar
+    from transformers.utils import logging as theirs
 
     logging.getLogger("sightwright").setLevel(logging.ERROR)
-    disable_progress_bar()
+    theirs.set_verbosity(max(theirs.get_verbosity(), logging.WARNING))
+    theirs.disable_progress_bar()
 
 
 def _keep_stdout_ours() -> None:

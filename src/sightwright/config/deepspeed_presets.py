@@ -2,9 +2,8 @@
 
 zero0  nothing is sharded: plain data parallelism
 zero1  the optimiser's state
-zero2  and the gradients: about 40 % less memory with full training (user documents)
-zero3  and the weights, which are gathered layer by layer while they are needed: about 70 % less,
-       and slower
+zero2  and the gradients
+zero3  and the weights, which are gathered layer by layer while they are needed: slower
 
 `_offload` keeps what is sharded in the host's memory. Every `auto` is filled in from the run's own
 settings (transformers' DeepSpeed integration), so that nothing is said twice.

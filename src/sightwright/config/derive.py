@@ -28,8 +28,8 @@ _TEXT_KEYS = (
 
 # A key that only dense inspection data has.
 _DENSE_KEYS = (
-    "emit_norm", "json_format", "augmentation", "assistant_prefix_format", "fusion_config",
-    "legacy_pairing",
+    "emit_norm", "json_format", "user_prompt", "augmentation", "assistant_prefix_format",
+    "fusion_config", "legacy_pairing",
 )  # fmt: skip
 
 

@@ -149,6 +149,8 @@ def _hint(value: object, findings: list[Finding]) -> str:
         return "write the word in quotes"
     if isinstance(value, float) and value.is_integer() and kinds & {"int_type", "int_from_float"}:
         return f"write {int(value)}"
+    if type(value) in (int, float) and kinds == {"string_type"}:
+        return "write it in quotes"
     if value is None:
         return "delete the key for its default"
     return ""
@@ -158,8 +160,12 @@ def _text_hint(value: str, findings: list[Finding], kinds: set[str]) -> str:
     if "bool_type" in kinds and value.lower() in ("yes", "on", "no", "off"):
         meant = "true" if value.lower() in ("yes", "on") else "false"
         return f"`{value}` is text in YAML 1.2: write {meant}"
+    if "bool_type" in kinds and value.lower() in ("true", "false"):
+        return "take off the quotes"
     if kinds & {"int_type", "float_type"} and _is_number(value):
         return "take off the quotes"
+    if kinds <= {"tuple_type", "list_type"}:
+        return "a list is written [a, b]"
     choices = [f["ctx"]["expected"] for f in findings if f["type"] == "literal_error"]
     choices += [f["ctx"]["expected_tags"] for f in findings if f["type"] == "union_tag_invalid"]
     known = [word.strip("' ") for text in choices for word in text.replace(" or ", ",").split(",")]

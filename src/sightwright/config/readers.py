@@ -9,7 +9,10 @@ from sightwright.config.warn import UNREAD
 _READERS: dict[str, tuple[str, ...]] = {
     "serve": ("serve",),
     "export": ("merge",),
-    **dict.fromkeys(("model", "template", "task", "custom"), ("train", "data show")),
+    "model": ("train", "data show", "data doctor"),
+    **dict.fromkeys(
+        ("template", "task", "custom", "prompts"), ("train", "eval", "data show", "data doctor")
+    ),
 }
 _ALL_OF_SECTION = {"rlhf.rlhf_type": "rlhf"}
 """A rule of one key without which the others of its section say nothing."""

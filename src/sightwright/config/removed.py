@@ -14,8 +14,15 @@ _REMOVED_ANYWHERE: dict[str, tuple[str, str]] = {
         "delete it; weight the data through the fusion ratios",
     ),
     "cached_lengths": (_PACKING, "delete it; lengths follow from the image sizes"),
-    "summary_ratio": (_PAIRING, "give summary data an entry of its own in custom.fusion_config"),
-    "images_per_user_turn": (_PAIRING, "write the images of a turn into one record"),
+    "summary_ratio": (
+        _PAIRING,
+        "give summary data an entry of its own in custom.fusion_config, or write "
+        "custom.legacy_pairing: {summary_ratio: R}",
+    ),
+    "images_per_user_turn": (
+        _PAIRING,
+        "write the images of a turn into one record, or custom.legacy_pairing: {group_size: N}",
+    ),
     "use_legacy_fusion": ("removed: there is one fusion", "delete it; set custom.fusion_config"),
     "summary_label_grouping": (
         "removed: labels are no longer folded into groups",

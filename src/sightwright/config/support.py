@@ -27,6 +27,7 @@ class _Rule:
 
 
 _INSPECTION = "read by the inspection tasks alone"
+_TYPE = "say task.type: dense (or summary, verdict)"
 
 _CONVERSATIONS = ("extract", "chat")
 _NOT_YET = "not in this version yet"
@@ -66,12 +67,12 @@ _RULES = (
     ),
     _Rule(
         "custom.user_prompt",
-        f"{_INSPECTION}; write task.prompt",
+        f"{_INSPECTION}: {_TYPE}, or write task.prompt",
         lambda c: c.custom.user_prompt is not None and c.task.type in _CONVERSATIONS,
     ),
     _Rule(
         "prompts",
-        f"{_INSPECTION}; write task.prompt and template.system",
+        f"{_INSPECTION}: {_TYPE}, or write task.prompt and template.system",
         lambda c: any(c.prompts.model_dump().values()) and c.task.type in _CONVERSATIONS,
     ),
 )

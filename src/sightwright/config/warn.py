@@ -20,6 +20,12 @@ USUAL_RATES = {
 learns slowly; above, its loss jumps."""
 
 PLACEHOLDERS = {"dummy", "placeholder"}
+IGNORED = {
+    "dataset": "train_jsonl",
+    "cached_dataset": "train_jsonl",
+    "val_dataset": "val_jsonl",
+}
+"""Keys of `data` that ms-swift reads records from, and the key of `custom` that is read here."""
 
 UNREAD = {
     "eval.bootstrap_samples": "evaluation during training computes no intervals",
@@ -49,13 +55,7 @@ def _findings(config: Config) -> Iterator[tuple[str, str]]:
     limit = config.task.max_output_tokens
     if config.task.type in ("extract", "chat") and not low <= limit <= high:
         yield "task.max_output_tokens", f"{limit} is outside the usual {low} to {high} tokens"
-    named = [name for name in config.data.placeholder if name not in PLACEHOLDERS]
-    if named:
-        yield "data.dataset", f"{named} is ignored: records are read from custom.train_jsonl"
-    if config.custom.fusion_config is not None:
-        for key in ("train_jsonl", "val_jsonl"):
-            if getattr(config.custom, key) is not None:
-                yield f"custom.{key}", "is ignored: records are read from custom.fusion_config"
+    yield from _ignored_records(config)
     if not config.custom.augments:
         for key in ("bypass_prob", "augmentation_curriculum"):
             if getattr(config.custom, key) is not None:
@@ -67,6 +67,17 @@ def _findings(config: Config) -> Iterator[tuple[str, str]]:
     if all(both) and training.gradient_accumulation_steps > 1:
         text = "overruled by training.effective_batch_size, which sets the accumulation"
         yield "training.gradient_accumulation_steps", text
+
+
+def _ignored_records(config: Config) -> Iterator[tuple[str, str]]:
+    for key, place in IGNORED.items():
+        named = [name for name in getattr(config.data, key) or () if name not in PLACEHOLDERS]
+        if named:
+            yield f"data.{key}", f"{named} is ignored: records are read from custom.{place}"
+    if config.custom.fusion_config is not None:
+        for key in ("train_jsonl", "val_jsonl"):
+            if getattr(config.custom, key) is not None:
+                yield f"custom.{key}", "is ignored: records are read from custom.fusion_config"
 
 
 def _misnamed_model(config: Config) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from sightwright.config.deepspeed_presets import AUTO, FROM_THE_RUN, PRESETS, settings, stage_of
 from sightwright.config.section import Fault, Section
+from sightwright.config.suggestions import did_you_mean
 
 _OURS = {
     "optimizer": "training.optim and training.optimizer choose it",
@@ -37,7 +38,7 @@ class DeepSpeed(Section):
         elif isinstance(self.config, str):
             if self.config not in PRESETS:
                 text = f"{self.config!r} is neither a .json file nor a known name"
-                yield Fault("config", text, f"one of {', '.join(PRESETS)}")
+                yield Fault("config", text, did_you_mean(self.config, PRESETS))
         else:
             yield from _mapping_faults(self.config)
 

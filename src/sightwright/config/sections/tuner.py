@@ -67,7 +67,7 @@ class Tuner(Section):
         default=(ALL_LINEAR,),
         description="modules that get an adapter; all-linear is every linear layer of the parts "
         "that are not frozen, lm_head excepted (experts of a MoE are parameters: see "
-        "target_parameters); all-embedding is the embedding of an untied model",
+        "target_parameters); all-embedding is the embedding, without a head tied to it",
     )
     target_regex: str | None = Field(
         default=None, description="regular expression over module names, instead of target_modules"
