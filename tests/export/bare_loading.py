@@ -1,23 +1,35 @@
-"""Run by `test_bare_environment.py` in a Python that has no Sightwright: logits of what a folder
-holds, by transformers and PEFT alone.
+"""Run by `test_bare_environment.py` in a Python that has no Sightwright: logits of what folders
+hold, by transformers and PEFT alone.
 
-    python -I -S bare_loading.py PACKAGES INPUTS OUT MODEL [ADAPTER]
+    python -I -S bare_loading.py PACKAGES INPUTS OUT MODEL[,ADAPTER]...
+
+OUT gets the logits and the ids of a prompt of each, under their place in the line: `logits.0`.
 """
 
 import sys
 
-PACKAGES, INPUTS, OUT, *FOLDERS = sys.argv[1:]
+PACKAGES, INPUTS, OUT, *LOADED = sys.argv[1:]
 
 
 def main() -> None:
     sys.path.append(PACKAGES)
     refuse_sightwright()
+    from safetensors.torch import save_file
+
+    found = {}
+    for place, folders in enumerate(LOADED):
+        logits, prompt = answer(*folders.split(","))
+        found |= {f"logits.{place}": logits, f"prompt.{place}": prompt}
+    save_file(found, OUT)
+    assert not [name for name in sys.modules if name.split(".")[0] == "sightwright"]
+
+
+def answer(model, *adapter):
     import torch
     from peft import PeftModel
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file
     from transformers import AutoModelForImageTextToText, AutoTokenizer
 
-    model, adapter = FOLDERS[0], FOLDERS[1:]
     loaded = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32)
     for folder in adapter:
         loaded = PeftModel.from_pretrained(loaded, folder)
@@ -28,8 +40,7 @@ def main() -> None:
         [{"role": "user", "content": "Total?"}], tokenize=True, add_generation_prompt=True
     )
     flat = ids["input_ids"] if not isinstance(ids, list) else ids
-    save_file({"logits": logits.contiguous(), "prompt": torch.tensor(flat)}, OUT)
-    assert not [name for name in sys.modules if name.split(".")[0] == "sightwright"]
+    return logits.contiguous(), torch.tensor(flat)
 
 
 def refuse_sightwright() -> None:

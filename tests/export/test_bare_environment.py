@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -86,8 +87,62 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Path:
     return folder / "output" / "one" / "checkpoint-1"
 
 
+@dataclass(frozen=True)
+class Read:
+    """What one process without us made of all folders.
+
+    Attributes:
+        inputs: a page and its question, by our own rendering.
+        logits: by what was loaded.
+        prompts: a question, as the chat template that travels lays it out.
+    """
+
+    inputs: dict[str, Tensor]
+    logits: dict[str, Tensor]
+    prompts: dict[str, list[int]]
+
+
+@pytest.fixture(scope="module")
+def experts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A mixture of experts, and an adapter on them."""
+    folder = tmp_path_factory.mktemp("experts")
+    base = write_tiny_moe(folder / "base")
+    adapter = lora(
+        folder / "adapter", base, target_modules=["v_proj"],
+        target_parameters=["mlp.experts.gate_up_proj", "mlp.experts.down_proj"],
+    )  # fmt: skip
+    return base, adapter
+
+
+@pytest.fixture(scope="module")
+def read(
+    tmp_path_factory: pytest.TempPathFactory,
+    packages: Path,
+    base: Path,
+    checkpoint: Path,
+    experts: tuple[Path, Path],
+) -> Read:
+    folder = tmp_path_factory.mktemp("read")
+    merge(checkpoint, folder / "merged", max_shard_size="4MB")
+    merge(experts[1], folder / "merged_experts")
+    loaded = {
+        "adapter": (base, checkpoint),
+        "merged": (folder / "merged",),
+        "experts": experts,
+        "merged experts": (folder / "merged_experts",),
+    }
+    inputs = _inputs(folder)
+    done = _bare(packages, folder, *loaded.values())
+    assert done.returncode == 0, done.stderr
+    out = load_file(folder / "out.st")
+    return Read(
+        inputs,
+        {name: out[f"logits.{place}"] for place, name in enumerate(loaded)},
+        {name: out[f"prompt.{place}"].tolist() for place, name in enumerate(loaded)},
+    )
+
+
 def _inputs(folder: Path) -> dict[str, Tensor]:
-    """A page and its question, by our own rendering."""
     (case, *_) = parity.drawn_cases("What does it say?")
     model = load_model(TINY, "float32", device="cpu")
     made = parity.model_inputs(case, load_chat_tokenizer(TINY), load_vision_spec(TINY), model)
@@ -96,65 +151,46 @@ def _inputs(folder: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _bare(packages: Path, folder: Path, *folders: Path) -> subprocess.CompletedProcess[str]:
+def _bare(
+    packages: Path, folder: Path, *loaded: tuple[Path, ...]
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-I", "-S", PROGRAM, packages, folder / "in.st", folder / "out.st"]
     return subprocess.run(
-        [*map(str, command), *map(str, folders)],
+        [*map(str, command), *(",".join(map(str, folders)) for folders in loaded)],
         cwd=folder, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 
-def _bare_logits(packages: Path, folder: Path, *folders: Path) -> Tensor:
-    done = _bare(packages, folder, *folders)
-    assert done.returncode == 0, done.stderr
-    out = load_file(folder / "out.st")
-    # The chat template that travels lays a question out as ours does.
-    question = Message("user", (Text("Total?"),))
-    rendered = render([question], load_chat_tokenizer(TINY), [], generation_prompt=True)
-    assert out["prompt"].tolist() == rendered.ids
-    return out["logits"]
-
-
-def test_an_adapter_of_ours_loads_in_peft(
-    tmp_path: Path, packages: Path, base: Path, checkpoint: Path
-) -> None:
-    inputs = _inputs(tmp_path)
-    theirs = _bare_logits(packages, tmp_path, base, checkpoint)
-    adapted = load_adapter(load_model(base, "float32", device="cpu"), checkpoint)
+def _ours(base: Path, adapter: Path, inputs: dict[str, Tensor]) -> Tensor:
+    adapted = load_adapter(load_model(base, "float32", device="cpu"), adapter)
     with torch.inference_mode():
-        ours = adapted(**inputs, use_cache=False).logits
-        alone = load_model(base, "float32", device="cpu")(**inputs, use_cache=False).logits
-    assert (theirs - ours).abs().max() <= 1e-5 * ours.abs().max()
+        return adapted(**inputs, use_cache=False).logits
+
+
+def test_an_adapter_of_ours_loads_in_peft(read: Read, base: Path, checkpoint: Path) -> None:
+    ours = _ours(base, checkpoint, read.inputs)
+    with torch.inference_mode():
+        model = load_model(base, "float32", device="cpu")
+        alone = model(**read.inputs, use_cache=False).logits
+    assert (read.logits["adapter"] - ours).abs().max() <= 1e-5 * ours.abs().max()
     assert (ours - alone).abs().max() > 1e-2
 
 
-def test_a_merged_folder_loads_in_transformers(
-    tmp_path: Path, packages: Path, base: Path, checkpoint: Path
-) -> None:
-    inputs = _inputs(tmp_path)
-    merge(checkpoint, tmp_path / "merged", max_shard_size="4MB")
-    theirs = _bare_logits(packages, tmp_path, tmp_path / "merged")
-    adapted = load_adapter(load_model(base, "float32", device="cpu"), checkpoint)
-    with torch.inference_mode():
-        ours = adapted(**inputs, use_cache=False).logits
-    assert (theirs - ours).abs().max() <= 1e-5 * ours.abs().max()
+def test_a_merged_folder_loads_in_transformers(read: Read, base: Path, checkpoint: Path) -> None:
+    ours = _ours(base, checkpoint, read.inputs)
+    assert (read.logits["merged"] - ours).abs().max() <= 1e-5 * ours.abs().max()
 
 
-def test_merged_experts_load_in_transformers(tmp_path: Path, packages: Path) -> None:
-    inputs = _inputs(tmp_path)
-    base = write_tiny_moe(tmp_path / "base")
-    adapter = lora(
-        tmp_path / "adapter", base, target_modules=["v_proj"],
-        target_parameters=["mlp.experts.gate_up_proj", "mlp.experts.down_proj"],
-    )  # fmt: skip
-    merge(adapter, tmp_path / "merged")
-    theirs = _bare_logits(packages, tmp_path, tmp_path / "merged")
-    also = _bare_logits(packages, tmp_path, base, adapter)
-    adapted = load_adapter(load_model(base, "float32", device="cpu"), adapter)
-    with torch.inference_mode():
-        ours = adapted(**inputs, use_cache=False).logits
-    assert (theirs - ours).abs().max() <= 1e-5
-    assert (also - ours).abs().max() <= 1e-5
+def test_merged_experts_load_in_transformers(read: Read, experts: tuple[Path, Path]) -> None:
+    ours = _ours(*experts, read.inputs)
+    assert (read.logits["merged experts"] - ours).abs().max() <= 1e-5
+    assert (read.logits["experts"] - ours).abs().max() <= 1e-5
+
+
+def test_the_chat_template_that_travels_lays_a_question_out_as_ours_does(read: Read) -> None:
+    question = Message("user", (Text("Total?"),))
+    rendered = render([question], load_chat_tokenizer(TINY), [], generation_prompt=True)
+    assert list(read.prompts.values()) == 4 * [rendered.ids]
 
 
 def test_the_check_fails_where_we_can_be_imported(tmp_path: Path, packages: Path) -> None:
@@ -164,6 +200,6 @@ def test_the_check_fails_where_we_can_be_imported(tmp_path: Path, packages: Path
     package = Path(__file__).parents[2] / "src" / "sightwright"
     (with_us / "sightwright").symlink_to(package)
     _inputs(tmp_path)
-    done = _bare(with_us, tmp_path, TINY)
+    done = _bare(with_us, tmp_path, (TINY,))
     assert done.returncode == 1
     assert done.stderr.strip() == "sightwright can be imported here"

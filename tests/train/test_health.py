@@ -1,6 +1,7 @@
 """The table before step 1 and the gradients after it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,16 @@ from sightwright.model.load import load_model
 from sightwright.model.parts_table import parts_table
 from sightwright.train.health import (
     GradientCheck,
-    RunFacts,
+    HealthFacts,
     check_gradients,
     checks,
     health_table,
+    rounding_note,
 )
 from sightwright.train.trainer import SftTrainer
 
 LENGTHS = Lengths([50, 70], [4, 0], [10, 20], [1, 0], [])
-FACTS = RunFacts("tiny", Tuner(lora_rank=4), 128, LENGTHS, ["a note"])
+FACTS = HealthFacts("tiny", Tuner(lora_rank=4), 128, LENGTHS, ["a note"])
 
 
 def test_the_table_says_what_the_documents_ask_for(base_model: PreTrainedModel) -> None:
@@ -66,6 +68,28 @@ def test_what_stage_one_trained_in_full_is_told_in_stage_two(
     assert found["what learns"].endswith("; in full: aligner")
 
 
+def test_weights_of_32_bits_lose_nothing(base_model: PreTrainedModel) -> None:
+    tuner = Tuner(target_regex="^$", modules_to_save=("visual.merger",))
+    assert rounding_note(prepare_model(base_model, tuner)) is None
+
+
+@pytest.mark.parametrize(("dtype", "parts"), [("bfloat16", 256), ("float16", 2048)])
+def test_what_sixteen_bits_round_away_is_told_of(tiny_folder: Path, dtype: str, parts: int) -> None:
+    """1 + 1/256 lies between two numbers of bfloat16, and is rounded to 1."""
+    number = getattr(torch, dtype)
+    assert torch.tensor(1 + 1 / parts, dtype=number) == 1
+    assert torch.tensor(1 + 1.01 / parts, dtype=number) > 1
+    base = load_model(tiny_folder, dtype, device="cpu")
+    merger = sum(weight.numel() for weight in base.model.visual.merger.parameters())
+    tuner = Tuner(target_regex="^$", modules_to_save=("visual.merger",))
+    model = prepare_model(base, tuner)
+    (note,) = [c.finding for c in checks(FACTS, model) if "16 bits" in c.finding]
+    assert note.startswith(f"{merger:,} numbers learn as they are")
+    assert f"below 1/{parts} of a number" in note
+    sharded = replace(FACTS, keeps_fp32=True)
+    assert not [c.finding for c in checks(sharded, model) if "16 bits" in c.finding]
+
+
 @pytest.mark.parametrize(
     ("learning", "told"),
     [
@@ -88,7 +112,7 @@ def test_what_becomes_of_a_tied_head_is_told(
 def test_a_dropped_record_is_not_fine(base_model: PreTrainedModel) -> None:
     model = prepare_model(base_model, Tuner(lora_rank=4))
     dropped = Lengths([50], [4], [10], [1], ["train.jsonl:2: too long"])
-    facts = RunFacts("tiny", Tuner(), 128, dropped, ())
+    facts = HealthFacts("tiny", Tuner(), 128, dropped, ())
     found = {check.name: check for check in checks(facts, model)}
     assert found["over-long records"].passed is False
 

@@ -1,5 +1,6 @@
 """Whole runs in processes of their own, which die where they are told to."""
 
+import faulthandler
 import json
 import multiprocessing
 import os
@@ -63,6 +64,7 @@ def train_until(config: Path, kill: Kill | None) -> None:
 
     from sightwright.train.sft import train
 
+    faulthandler.enable()  # A crash says where.
     torch.set_num_threads(1)
     # A child of a fork server would start the loader's workers by one as well; Linux forks.
     multiprocessing.set_start_method("fork", force=True)

@@ -8,6 +8,7 @@ from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+import torch
 from accelerate.utils import gather_object
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
@@ -18,8 +19,9 @@ from sightwright.config.sections.tuner import Tuner
 from sightwright.config.shipping import shipping
 from sightwright.data.dataset import Lengths
 from sightwright.errors import ModelError
-from sightwright.model.parts import Part, part_of
+from sightwright.model.parts import Part, is_adapter_tensor, part_of
 from sightwright.model.parts_table import PartRow, adapted_parts, parts_in_full, parts_table
+from sightwright.model.shards import whole_size
 from sightwright.model.tied_head import untying_note
 
 if TYPE_CHECKING:
@@ -36,17 +38,22 @@ class Check:
 
 
 @dataclass(frozen=True)
-class RunFacts:
-    """What the table is made from."""
+class HealthFacts:
+    """What the table is made from.
+
+    Attributes:
+        keeps_fp32: the optimiser updates fp32 copies of 16-bit weights, as DeepSpeed's does.
+    """
 
     base_model: str
     tuner: Tuner
     max_length: int
     lengths: Lengths
     notes: Sequence[str]
+    keeps_fp32: bool = False
 
 
-def checks(facts: RunFacts, model: nn.Module) -> list[Check]:
+def checks(facts: HealthFacts, model: nn.Module) -> list[Check]:
     """What the training documents say to look at before a run."""
     lengths = facts.lengths
     num_records, num_images = len(lengths.total), sum(lengths.num_images)
@@ -65,7 +72,7 @@ def checks(facts: RunFacts, model: nn.Module) -> list[Check]:
         Check("answer tokens", f"{fmean(lengths.supervised):,.0f} a record carry the loss", True),
         _adapter(tuner, parts_table(model)),
         _serving(tuner, model),
-        *(Check("note", note) for note in (*facts.notes, *_of_a_tied_head(model))),
+        *(Check("note", note) for note in (*facts.notes, *_of_the_weights(facts, model))),
     ]
 
 
@@ -75,9 +82,28 @@ def _with_what_was_found(tuner: Tuner, model: nn.Module) -> Tuner:
     return tuner.model_copy(update={"modules_to_save": saved})
 
 
-def _of_a_tied_head(model: nn.Module) -> list[str]:
-    note = untying_note(model)
-    return [] if note is None else [note]
+def _of_the_weights(facts: HealthFacts, model: nn.Module) -> list[str]:
+    notes = (untying_note(model), None if facts.keeps_fp32 else rounding_note(model))
+    return [note for note in notes if note is not None]
+
+
+def rounding_note(model: nn.Module) -> str | None:
+    """What is lost where 16-bit weights are updated as they are; None where none are."""
+    learning = [
+        weight
+        for name, weight in model.named_parameters()
+        if weight.requires_grad
+        and not is_adapter_tensor(name)
+        and weight.dtype in (torch.bfloat16, torch.float16)
+    ]
+    if not learning:
+        return None
+    parts = round(2 / torch.finfo(learning[0].dtype).eps)
+    return (
+        f"{sum(map(whole_size, learning)):,} numbers learn as they are, in 16 bits: an update "
+        f"below 1/{parts} of a number is rounded away; model.torch_dtype: float32 beside "
+        "training.bf16: true keeps it"
+    )
 
 
 def _vision_tokens(lengths: Lengths) -> Check:

@@ -14,9 +14,10 @@ from sightwright.data.collate import Collator
 from sightwright.model.parts_table import parts_table
 from sightwright.sampling.epoch_plan import plan_table
 from sightwright.train.debug import conversation_text, sample_checks, sample_text
-from sightwright.train.health import RunFacts, checks, checks_table, health_table
+from sightwright.train.health import HealthFacts, checks, checks_table, health_table
 from sightwright.train.optimizer import Rates, group_rows, rates_table
 from sightwright.train.setup import Prepared
+from sightwright.train.sharding import sharding_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,12 +47,13 @@ def show(loaded: Loaded, prepared: Prepared, debug: bool) -> None:
     if os.environ.get("RANK", "0") != "0":
         return
     config, console = loaded.config, logs.console(stderr=True)
-    facts = RunFacts(
+    facts = HealthFacts(
         base_model=f"{config.model.model} ({prepared.base_folder.name})",
         tuner=config.tuner,
         max_length=config.template.max_length or 0,
         lengths=prepared.sets.lengths,
         notes=prepared.notes,
+        keeps_fp32=sharding_of(config).kind == "deepspeed",
     )
     found = checks(facts, prepared.model)
     console.print(health_table(found, parts_table(prepared.model)))
