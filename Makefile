@@ -42,8 +42,9 @@ test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.dev ## the tests that fit everywhere
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
+test-slow: export OMP_NUM_THREADS = 1
 test-slow: $(VENV)/.dev ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n $(WORKERS) --dist worksteal
 
 $(VENV)-oldest/.dev: $(VENV)/.torch pyproject.toml requirements/oldest.txt
 	$(PYTHON) -m venv $(VENV)-oldest
