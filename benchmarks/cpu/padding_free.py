@@ -2,8 +2,8 @@
 
 Hugging Face's Trainer pads a batch to its longest sample. Both sides here compute logits of the
 answer rows alone, so that what is compared is the layout. The first peer is transformers' own class
-by its own attention; the second is our class on a padded batch, where nothing but the layout
-differs.
+by its own attention; the second is our class on a padded batch: our norms and our head, and
+transformers' attention.
 """
 
 from collections.abc import Callable

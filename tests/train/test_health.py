@@ -20,9 +20,10 @@ from sightwright.model.parts_table import parts_table
 from sightwright.train.health import (
     GradientCheck,
     HealthFacts,
-    check_gradients,
     checks,
     health_table,
+    moved_parts,
+    refuse_idle,
     rounding_note,
 )
 from sightwright.train.trainer import SftTrainer
@@ -122,18 +123,18 @@ def test_a_part_without_images_to_learn_from_is_named(base_model: PreTrainedMode
     ids = torch.tensor([[5, 6, 7, 8]])
     model(input_ids=ids).logits.sum().backward()
     with pytest.raises(ModelError, match=r"no gradient reaches aligner.*\n.*image"):
-        check_gradients(model)
+        refuse_idle(moved_parts(model))
 
 
 def test_a_gradient_in_a_frozen_part_is_named(base_model: PreTrainedModel) -> None:
     model = prepare_model(base_model, Tuner(lora_rank=4))
     ids = torch.tensor([[5, 6, 7, 8]])
     model(input_ids=ids).logits.sum().backward()
-    check_gradients(model)
+    refuse_idle(moved_parts(model))
     frozen = model.get_input_embeddings().weight
     frozen.grad = torch.ones_like(frozen)
     with pytest.raises(ModelError, match=r"frozen parameters have a gradient.*embed_tokens"):
-        check_gradients(model)
+        moved_parts(model)
 
 
 def test_adapters_stay_out_of_frozen_parts(make_trainer: Callable[..., SftTrainer]) -> None:
@@ -141,7 +142,7 @@ def test_adapters_stay_out_of_frozen_parts(make_trainer: Callable[..., SftTraine
     trainer = make_trainer(["a", "b"], tuner=tuner, per_device_train_batch_size=2)
     batch = next(iter(trainer.get_train_dataloader()))
     trainer._answer_loss(trainer.model, batch).total.backward()
-    check_gradients(trainer.model)
+    refuse_idle(moved_parts(trainer.model))
     names = [
         n for n, p in trainer.model.named_parameters() if p.grad is not None and ".visual." in n
     ]

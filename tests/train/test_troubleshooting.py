@@ -15,7 +15,7 @@ from sightwright.config.sections.tuner import Tuner
 from sightwright.model.adapters import prepare_model
 from sightwright.records import read_item
 from sightwright.train import partners
-from sightwright.train.health import check_gradients
+from sightwright.train.health import moved_parts, refuse_idle
 from sightwright.train.trainer import SftTrainer
 from sightwright.train.watch import Watch
 
@@ -50,7 +50,7 @@ def errors(
     def unmoved_aligner() -> None:
         model = prepare_model(base_model, Tuner(lora_rank=4, freeze_aligner=False))
         model(input_ids=torch.tensor([[5, 6, 7, 8]])).logits.sum().backward()
-        check_gradients(model)
+        refuse_idle(moved_parts(model))
 
     def full_device() -> None:
         trainer = make_trainer(["one", "two"], per_device_train_batch_size=2)

@@ -128,6 +128,8 @@ def _check_quantized(model: nn.Module, tuner: Tuner) -> None:
 
 
 def _with_adapter(model: PreTrainedModel, tuner: Tuner, found: SavedAdapter | None) -> PeftModel:
+    from sightwright.model.lora_linear import take_lora_linear
+
     if found is None:
         targets = Targets(
             linear_targets(model, tuner), saved_modules(model, tuner), tuner.target_parameters
@@ -150,6 +152,7 @@ def _with_adapter(model: PreTrainedModel, tuner: Tuner, found: SavedAdapter | No
         _cast_adapter(wrapped, cast("torch.dtype", torch_dtype(tuner.lora_dtype)))
     if found is not None:
         take_adapter(wrapped, found)
+    take_lora_linear(wrapped)
     return wrapped
 
 

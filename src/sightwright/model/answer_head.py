@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy, linear
 from torch.utils.checkpoint import checkpoint
 from transformers.utils.generic import ModelOutput
 
-from sightwright.model.shards import is_shard
+from sightwright.model.shards import is_plain
 
 # Logits of a chunk: 2**26 fp32 numbers are 256 MB, and 441 rows of Qwen3's vocabulary.
 _CHUNK = 2**26
@@ -58,17 +58,6 @@ def score_answers(
     losses, correct = zip(*(_checkpointed(head, *part) for part in parts), strict=True)
     token_losses = torch.cat(losses)
     return AnswerOutput(token_losses.sum(), token_losses.detach(), torch.cat(correct))
-
-
-def is_plain(head: nn.Module) -> bool:
-    """Its weight is here, whole, and all that it computes with: no adapter, no shard, no hook."""
-    return (
-        type(head) is nn.Linear
-        and head.bias is None
-        and not is_shard(head.weight)
-        and not head._forward_pre_hooks
-        and not head._forward_hooks
-    )
 
 
 def _vocabulary(head: nn.Module) -> int:

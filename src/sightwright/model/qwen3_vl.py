@@ -4,9 +4,10 @@
     output.total                               # the loss, summed over the answer tokens
 
 A batch with `answer_ids` is scored by `answer_head`. One with `document_starts` is a padding-free
-row and takes a road of its own through the stock modules: positions, boundaries and places come
-with the batch, so that nothing waits for the device. The modules and their names are those of
-transformers, so PEFT, DDP, FSDP and DeepSpeed wrap them as ever. Everything else (`generate`,
+row and takes a road of its own through the modules: positions, boundaries and places come with the
+batch, so that nothing waits for the device. The modules, their names and weights are those of
+transformers (some with another forward: see `layers`), so PEFT, DDP, FSDP and DeepSpeed wrap them
+as ever. Everything else (`generate`,
 labels) is the stock forward.
 """
 
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 
 from sightwright.model.answer_head import score_answers
 from sightwright.model.attention import attends_by_document, boundaries
+from sightwright.model.layers import take_fused_layers
 from sightwright.model.patch_embedding import LinearPatchEmbed, take_uint8_patches
 from sightwright.model.shards import is_shard
 from sightwright.model.tied_head import learns_apart
@@ -65,6 +67,7 @@ class Qwen3VLForConditionalGeneration(transformers.Qwen3VLForConditionalGenerati
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         take_uint8_patches(self.model.visual.patch_embed)
+        take_fused_layers(self.model)
 
 
 class Qwen3VLMoeForConditionalGeneration(transformers.Qwen3VLMoeForConditionalGeneration):
@@ -79,6 +82,7 @@ class Qwen3VLMoeForConditionalGeneration(transformers.Qwen3VLMoeForConditionalGe
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         take_uint8_patches(self.model.visual.patch_embed)
+        take_fused_layers(self.model)
 
 
 CLASSES: dict[str, type[transformers.PreTrainedModel]] = {

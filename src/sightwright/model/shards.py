@@ -1,4 +1,5 @@
-"""Weights that no process holds whole between two uses of them (FSDP2, ZeRO-3)."""
+"""Whether a weight can be used beside its module: not where no process holds it whole between two
+uses (FSDP2, ZeRO-3)."""
 
 from __future__ import annotations
 
@@ -9,6 +10,18 @@ from torch.distributed.tensor import DTensor
 def is_shard(weight: Tensor) -> bool:
     """FSDP2 leaves a piece in the place of a weight, ZeRO-3 nothing but its number."""
     return isinstance(weight, DTensor) or hasattr(weight, "ds_id")
+
+
+def is_plain(module: nn.Module) -> bool:
+    """Whether it is a product with a weight that is here, whole, and all that it computes with: no
+    bias, no adapter, no shard, no hook."""
+    return (
+        type(module) is nn.Linear
+        and module.bias is None
+        and not is_shard(module.weight)
+        and not module._forward_pre_hooks
+        and not module._forward_hooks
+    )
 
 
 def lies_in_shards(model: nn.Module) -> bool:

@@ -207,15 +207,6 @@ class GradientCheck(TrainerCallback):
         refuse_idle({part: any(each[part] for each in everywhere) for part in moved})
 
 
-def check_gradients(model: nn.Module) -> None:
-    """Raise unless gradients are exactly where they should be.
-
-    Raises:
-        ModelError: a part that should learn has no gradient, or a frozen parameter has one.
-    """
-    refuse_idle(moved_parts(model))
-
-
 def moved_parts(model: nn.Module) -> dict[Part, bool]:
     """For each part that should learn, whether a gradient has reached it in this process.
 
